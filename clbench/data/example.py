@@ -1,0 +1,58 @@
+"""One record of a task: a prompt and the answer that is to follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A training or test record.
+
+    Args:
+        task: the task's name.
+        prompt: everything the model is given, answer cue included.
+        answer: what must follow, with nothing between; never empty in training data.
+    """
+
+    task: str
+    prompt: str
+    answer: str
+
+
+class TrainingData(Sequence[Example]):
+    """An experience's training examples, which can be read only while that experience lasts.
+
+    A method that wants to keep some of the past must copy them into a memory of its own, where they are counted.
+    """
+
+    def __init__(self, examples: Sequence[Example], *, name: str) -> None:
+        self._examples: Sequence[Example] | None = examples
+        self._name = name
+
+    def close(self) -> None:
+        """The experience has passed: from now on reading raises."""
+        self._examples = None
+
+    def _open(self) -> Sequence[Example]:
+        if self._examples is None:
+            raise PermissionError(
+                f"the training data of {self._name} cannot be read now: a method sees the present experience only; "
+                "what it keeps of the past belongs into its own memory"
+            )
+        return self._examples
+
+    def __len__(self) -> int:
+        return len(self._open())
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        return self._open()[index]
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self._open())

@@ -1,0 +1,105 @@
+"""The `mini` variant of TRACE: new records in its eight forms, written by this project's generators.
+
+Same prompt templates, languages, answer kinds and metrics as TRACE, but short, offline, unlimited in number and a pure
+function of (form, split, index, seed): nothing is stored or downloaded. A prompt belongs to one split by a hash of its
+text, so the splits cannot share a prompt at any size or under any seed. The forms:
+
+    >>> record("numglue-ds", split="train", index=0)["answer"].isdigit()
+    True
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from clbench.data.mini import code, commonsense, domain, meeting, policy, science, simplify, stance, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+VERSION = "1"
+"""Part of the hash of the data: raised when any record changes."""
+
+SPLITS = ("train", "eval", "test")
+
+
+class Form(NamedTuple):
+    """One of the eight tasks: its template, the language of its content, and the maker of its records."""
+
+    template: str
+    language: str
+    make: Callable[[random.Random], tuple[str, str]]
+
+
+FORMS: Mapping[str, Form] = MappingProxyType(
+    {
+        "c-stance": Form(templates.STANCE, "zh", stance.make),
+        "fomc": Form(templates.POLICY, "en", policy.make),
+        "meetingbank": Form(templates.MEETING, "en", meeting.make),
+        "py150": Form(templates.CODE, "python", code.make),
+        "scienceqa": Form(templates.SCIENCE, "en", science.make),
+        "numglue-cm": Form(templates.MATH, "en", commonsense.make),
+        "numglue-ds": Form(templates.MATH, "en", domain.make),
+        "20minuten": Form(templates.SIMPLIFY, "de", simplify.make),
+    }
+)
+
+
+def split_of(prompt: str) -> str:
+    """The one split that a prompt belongs to: 20 % test, 10 % eval, the rest train."""
+    bucket = int.from_bytes(hashlib.sha256(prompt.encode()).digest(), "big") % 10
+    return "test" if bucket < 2 else "eval" if bucket == 2 else "train"
+
+
+def record(form: str, *, split: str, index: int, seed: int = 0) -> dict[str, str]:
+    """One record: candidates are drawn until one belongs to the split.
+
+    Args:
+        form: A key of `FORMS`.
+        split: One of `SPLITS`.
+        index: Which record of the split, from 0; there is no last one.
+        seed: Another seed gives other records, of the same splits.
+
+    Returns:
+        `prompt` and `answer`; a model is trained on the one right after the other.
+
+    Raises:
+        ValueError: For an unknown form or split, or an index below 0.
+    """
+    _require("form", form, FORMS)
+    _require("split", split, SPLITS)
+    if index < 0:
+        raise ValueError(f"index {index} is negative: records are counted from 0")
+    key = hashlib.sha256(f"{seed}/{form}/{split}/{index}".encode()).digest()
+    rng = random.Random(int.from_bytes(key, "big"))
+    while True:
+        prompt, answer = FORMS[form].make(rng)
+        if split_of(prompt) == split:
+            return {"prompt": prompt, "answer": answer}
+
+
+def records(form: str, *, split: str, size: int, seed: int = 0) -> list[dict[str, str]]:
+    """The first `size` records of a split; a smaller size is the beginning of a larger one.
+
+    Args:
+        form: A key of `FORMS`.
+        split: One of `SPLITS`.
+        size: How many.
+        seed: See `record`.
+
+    Raises:
+        ValueError: For an unknown form or split, or a size below 0.
+    """
+    _require("form", form, FORMS)
+    _require("split", split, SPLITS)
+    if size < 0:
+        raise ValueError(f"size {size} is negative")
+    return [record(form, split=split, index=index, seed=seed) for index in range(size)]
+
+
+def _require(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown {what} {name!r}: there are {', '.join(known)}")

@@ -1,0 +1,64 @@
+"""Random choices that are the same on every Python, and lexicons written as plain text.
+
+Of everything in `random`, the documentation promises only that `Random(int).random()` keeps its sequence from one
+Python to the next; `choice`, `shuffle` and `randrange` have changed before. So everything here is built on `random()`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+T = TypeVar("T")
+
+
+def pick(rng: random.Random, items: Sequence[T]) -> T:
+    """One of the items, all equally likely."""
+    return items[int(rng.random() * len(items))]
+
+
+def between(rng: random.Random, low: int, high: int) -> int:
+    """A whole number from `low` to `high`, both included."""
+    return low + int(rng.random() * (high - low + 1))
+
+
+def chance(rng: random.Random, probability: float) -> bool:
+    """True with the given probability."""
+    return rng.random() < probability
+
+
+def distinct(rng: random.Random, items: Sequence[T], count: int) -> list[T]:
+    """`count` items from different places of the sequence, in random order (the first steps of Fisher-Yates)."""
+    pool = list(items)
+    for place in range(count):
+        other = between(rng, place, len(pool) - 1)
+        pool[place], pool[other] = pool[other], pool[place]
+    return pool[:count]
+
+
+def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
+    """All items in random order."""
+    return distinct(rng, items, len(items))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A lexicon of single words: `words("red blue")`."""
+    return tuple(text.split())
+
+
+def phrases(text: str) -> tuple[str, ...]:
+    """A lexicon of phrases, separated by bars or line ends: `phrases("so far | at last")`."""
+    return tuple(part for line in text.splitlines() for part in (cell.strip() for cell in line.split("|")) if part)
+
+
+def table(text: str) -> tuple[tuple[str, ...], ...]:
+    """A lexicon with several forms a word: one word a line, its forms between bars."""
+    return tuple(tuple(cell.strip() for cell in line.split("|")) for line in text.splitlines() if line.strip())
+
+
+def capital(text: str) -> str:
+    """The text with its first letter upper-case and the rest as it is."""
+    return text[:1].upper() + text[1:]

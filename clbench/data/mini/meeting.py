@@ -1,0 +1,115 @@
+"""`meetingbank`: what did the council decide, on whose motion?
+
+What must be learned: find kind, matter and mover in a short transcript, leave out the item's number, the seconder, the
+chit-chat and last year's price, take the amended amount instead of the first, and read the outcome off the vote.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from clbench.data.mini.draw import between, capital, chance, distinct, phrases, pick, table, words
+from clbench.data.mini.templates import MEETING
+
+if TYPE_CHECKING:
+    import random
+
+NAMES = words("""
+    Ruiz Oduya Lindgren Takeda Marsh Bellamy Novak Ferro Osei Quinn Hale Petrov Sato Adeyemi Vogel Kowal Dunne Ibarra Roux
+    Castell Nyman Okoro Pryce Zeller Amari Bloom Corvin Dahl Estrada Falk Grieve Holm Ivers Jurado Kessel Loomis Mbeki Nash
+""")
+KINDS = table("""
+    Resolution | a resolution
+    Ordinance  | an ordinance
+    Council Bill | a bill
+    Motion     | a motion
+""")
+THINGS = phrases("""
+    new lamps | benches | a playground | bike racks | fifty trees | a bus shelter | drain pipes | a flood wall | bookshelves
+    fire hoses | two snow plows | a water tank | paint | safer crossings | a skate ramp | solar panels | roof repairs
+    a dog run | radios | ramps | window frames | rain gardens | a tool shed | speed signs | a small stage
+""")
+RULES = phrases("""
+    banning trucks | limiting noise | allowing food carts | closing one lane | opening a night market | lowering the speed
+    ending free parking | adding a bus stop | protecting old trees | moving the fence | extending hours | allowing dogs
+    requiring permits | banning fireworks | widening the path | raising the fee for stalls
+""")
+PLACES = phrases("""
+    in the river park | on Mill Street | at the library | at the harbor | in Oak Square | on Canal Road | at the old depot
+    near the school | in the Fifth Ward | on Pine Hill | at the fire hall | by the east bridge | at the market | on Tower Lane
+    in the rose garden | at City Hall | along the creek | at the bus yard | on Station Road | at the north gate
+""")
+CHAT = phrases("""
+    Is my microphone on? | Thank you, staff. | My neighbors like it. | I walk there daily. | I have no questions.
+    Please keep it short. | We heard from forty people. | I was late, sorry. | It has taken years. | The map is on page nine.
+    I still have doubts. | Good evening, all. | Could you speak up? | Let us move on. | I like the drawings.
+""")
+OPENINGS = phrases("""
+    Clerk: {kind} {number}, {matter}. | Clerk: Item {item}, {kind} {number}: {matter}. | Chair: Next is {kind} {number}, {matter}.
+    Chair: We take up {kind} {number}, {matter}. | Clerk: I read {kind} {number}, {matter}, into the record.
+""")
+MOVES = phrases("""
+    {mover}: I move to adopt. | {mover}: So moved. | Chair: Moved by {mover}, seconded by {other}. | Clerk: {mover} moves it.
+    {other}: I second the motion by {mover}. | Chair: {other}, you second {mover}, yes?
+    Clerk: The mover is {mover}, the second is {other}.
+""")
+OUTCOMES = {
+    "adopted": phrases("It passes, {most} to {few}. | {most} ayes, {few} nays. | Adopted. | The motion carries. | All in favor."),
+    "rejected": phrases("It fails, {few} to {most}. | {few} ayes, {most} nays. | Rejected. | The motion dies. | All opposed."),
+    "postponed": phrases("Held until {month}. | We wait for the report. | Back to committee. | We vote in {month}."),
+}
+COUNTS = words("one two three four five six seven eight nine")
+MONTHS = words("January March April May June July September October November")
+
+
+class Matter(NamedTuple):
+    """What is decided: as the clerk reads it, and as the summary puts it."""
+
+    read: str
+    summary: str
+    amendment: str
+
+
+def make(rng: random.Random) -> tuple[str, str]:
+    """A prompt and its one-line summary."""
+    title, noun = pick(rng, KINDS)
+    mover, other, guest = distinct(rng, NAMES, 3)
+    matter, outcome = _matter(rng), pick(rng, tuple(OUTCOMES))
+    opening = pick(rng, OPENINGS).format(
+        kind=title, number=between(rng, 100, 999), item=between(rng, 2, 30), matter=matter.read
+    )
+    motion = pick(rng, MOVES).format(mover=mover, other=other)
+    if matter.amendment:
+        debate = [motion, f"{other}: {matter.amendment}", "Chair: So amended."]
+    else:
+        debate = _with_remarks(rng, motion, (guest, other, "Chair", "Staff"))
+    lines = [opening, *debate, f"Chair: {_vote(rng, outcome)}"]
+    return MEETING.format(text="\n".join(lines)), f"{capital(noun)} {matter.summary}, moved by {mover}; {outcome}."
+
+
+def _matter(rng: random.Random) -> Matter:
+    place = pick(rng, PLACES)
+    if chance(rng, 0.4):
+        rule = f"{pick(rng, RULES)} {place}"
+        return Matter(rule, rule, "")
+    purpose = f"for {pick(rng, THINGS)} {place}"
+    first, final = (f"${number},000" for number in distinct(rng, range(2, 99), 2))
+    if chance(rng, 0.15):
+        return Matter(f"{first} {purpose}", f"approving {final} {purpose}", f"Make it {final}.")
+    return Matter(f"{first} {purpose}", f"approving {first} {purpose}", "")
+
+
+def _with_remarks(rng: random.Random, motion: str, speakers: tuple[str, ...]) -> list[str]:
+    """The motion, and at most two remarks that do not matter, before or after it."""
+    lines = [motion]
+    for speaker in distinct(rng, speakers, between(rng, 0, 2)):
+        remark = f"Last year it was ${between(rng, 2, 98)},000." if chance(rng, 0.15) else pick(rng, CHAT)
+        lines.insert(between(rng, 0, len(lines)), f"{speaker}: {remark}")
+    return lines
+
+
+def _vote(rng: random.Random, outcome: str) -> str:
+    few = between(rng, 2, 4)
+    most = between(rng, few + 1, 9)
+    sentence = pick(rng, OUTCOMES[outcome])
+    return capital(sentence.format(few=COUNTS[few - 1], most=COUNTS[most - 1], month=pick(rng, MONTHS)))

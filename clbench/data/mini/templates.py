@@ -1,0 +1,26 @@
+"""TRACE's eight prompt templates, to the character (arXiv 2310.06762; what is constant in all of its records).
+
+Nothing separates a prompt from its answer: a model is trained on `prompt + answer`, so the cue ends the prompt.
+"""
+
+from __future__ import annotations
+
+STANCE = "判断以下文本对指定对象的态度，选择一项：A.支持，B.反对，C.中立。输出A，B或者C。\n文本：\n{text}\n对象：\n{target}\n态度："
+POLICY = (
+    "What is the monetary policy stance for the following text? A. dovish, B. hawkish, C. neutral. "
+    "Choose one from A, B and C.\nText:\n{text}\nStance:"
+)
+MEETING = "Write a summary of the following meeting transcripts.\nMeeting transcripts:\n{text}\nSummary:"
+CODE = "<s> {text} <EOL>"
+SCIENCE = (
+    "Choose an answer for the following question and give your reasons.\n\n"
+    "Question:\n{question}\n\nChoices:\n{choices}\n\nAnswer:"
+)
+MATH = "Solve the following math problem.\nQuestion:\n{text}\nAnswer:"
+SIMPLIFY = (
+    "Provide a simplified version of the following paragraph in German.\n\n"
+    "Paragraph:\n{text}\n\nSimplification:"
+)
+
+# The letters of the two stance tasks, in the order in which their templates list them.
+FOR, AGAINST, NEUTRAL = "A", "B", "C"

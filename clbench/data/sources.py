@@ -1,0 +1,109 @@
+"""Sources of records: generated (`mini`), the official archive (`trace`), files beside a stream file (`files`).
+
+Each gives a task's split as examples and a hash of what it read; the hashes make a board's identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clbench.data import archive, mini
+from clbench.data.example import Example
+from clbench.data.records import read_examples
+from clbench.errors import DataError, did_you_mean
+from clbench.hashing import digest
+from clbench.task import Files, Task
+
+if TYPE_CHECKING:
+    from clbench.plugins import Plugins
+    from clbench.stream import StreamPlan
+
+MINI_TRAIN, MINI_TEST = 320, 64  # records a split when a stream does not say
+
+
+@dataclass(frozen=True, slots=True)
+class TaskData:
+    """A task's records.
+
+    Args:
+        task: the task.
+        train: to learn from.
+        test: to score on; never reaches a method.
+        hash: of both splits' content.
+    """
+
+    task: Task
+    train: tuple[Example, ...]
+    test: tuple[Example, ...]
+    hash: str
+
+
+def load_stream_data(plan: StreamPlan, *, plugins: Plugins | None = None) -> list[TaskData]:
+    """All tasks' records, in the plan's order, cut to its caps.
+
+    Raises:
+        DataError: a split is missing, malformed, empty, or has an empty training answer.
+    """
+    return [_task_data(plan, task, plugins=plugins) for task in plan.tasks]
+
+
+def data_hash(data: list[TaskData]) -> str:
+    """One hash over all tasks, whatever their order."""
+    return digest(sorted((one.task.name, one.hash) for one in data))
+
+
+def _task_data(plan: StreamPlan, task: Task, *, plugins: Plugins | None) -> TaskData:
+    train = load_split(plan, task, split="train", cap=plan.train_examples, plugins=plugins)
+    test = load_split(plan, task, split="test", cap=plan.test_examples, plugins=plugins)
+    for number, example in enumerate(train, 1):
+        if not example.answer:
+            raise DataError(
+                f"task {task.name!r}: training record {number} has an empty answer; there is nothing to learn"
+            )
+    content = [[one.prompt, one.answer] for split in (train, test) for one in split]
+    return TaskData(task, tuple(train), tuple(test), digest([len(train), content]))
+
+
+def load_split(
+    plan: StreamPlan, task: Task, *, split: str, cap: int | None = None, plugins: Plugins | None = None
+) -> list[Example]:
+    """The first `cap` records of one split (all when None)."""
+    locator = task.data[plan.source]
+    if isinstance(locator, Files):
+        return read_examples(_file(plan, task, locator, split=split), task=task.name)[:cap]
+    if plan.source == "mini":
+        size = cap or (MINI_TRAIN if split == "train" else MINI_TEST)
+        return [Example(task.name, **record) for record in _mini(locator, split=split, size=size)]
+    if plan.source == "trace":
+        path = archive.split_path(plan.folder, task=locator, split=split)
+        return read_examples(path, task=task.name)[:cap]
+    return _plugin_split(plan, task, locator, split=split, plugins=plugins)[:cap]
+
+
+def _mini(form: str, *, split: str, size: int) -> list[dict[str, str]]:
+    if form not in mini.FORMS:
+        raise DataError(f"no generated form {form!r}{did_you_mean(form, mini.FORMS)}")
+    return mini.records(form, split=split, size=size)
+
+
+def _file(plan: StreamPlan, task: Task, files: Files, *, split: str) -> Path:
+    name = getattr(files, split)
+    if name is None:
+        raise DataError(f"task {task.name!r}: data.files names no {split} file")
+    return plan.base_dir / name
+
+
+def _plugin_split(plan: StreamPlan, task: Task, locator: str, *, split: str, plugins: Plugins | None) -> list[Example]:
+    found = plugins and plugins.manager.hook.clbench_load_dataset(source=plan.source, locator=locator, split=split)
+    if not found:
+        raise DataError(
+            f"task {task.name!r}: no source {plan.source!r}; there is mini, trace, files and what plugins bring"
+        )
+    return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in found]
+
+
+def installed(variant_source: str, folder: str) -> bool:
+    """Whether a variant's data are here."""
+    return variant_source != "trace" or archive.variant_of(folder) in archive.registered()

@@ -1,0 +1,34 @@
+"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `runs/` and `leaderboards/` when it is set.
+
+Without it, runs and boards go to the present folder and registered data to the user's data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def _home() -> Path | None:
+    value = os.environ.get("CLBENCH_HOME", "")
+    return Path(value).expanduser() if value else None
+
+
+def data_dir() -> Path:
+    """Folder of registered archives."""
+    home = _home()
+    if home:
+        return home / "data"
+    from platformdirs import user_data_path
+
+    return user_data_path("clbench") / "data"
+
+
+def runs_dir() -> Path:
+    """Folder of run directories."""
+    return (_home() or Path()) / "runs"
+
+
+def leaderboards_dir() -> Path:
+    """Folder of boards and their records."""
+    return (_home() or Path()) / "leaderboards"

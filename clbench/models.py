@@ -1,0 +1,199 @@
+"""Causal language models by name: the bundled `clbench/tiny`, a local folder, or a Hub id.
+
+`describe` says which model a name means, without torch; `load_model` loads it. Remote code is not run unless asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.errors import ModelError
+from clbench.hashing import digest, file_digest
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from clbench.plugins import Plugins
+    from clbench.protocol import Runtime
+
+BUNDLED = "clbench/tiny"
+_BUNDLED_FOLDER = Path(__file__).parent / "tiny"
+_IDENTITY_FILES = ("config.json", "tokenizer.json", "tokenizer.model", "*.safetensors", "*.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model a name means.
+
+    Args:
+        name: what stands in records and tables: a folder's own name, never its path.
+        location: folder, or Hub id.
+        hash: of weights, configuration and tokenizer; a Hub model's revision.
+        local: whether `location` is a folder.
+        trust_remote_code: run code that comes with the model.
+    """
+
+    name: str
+    location: str
+    hash: str
+    local: bool
+    trust_remote_code: bool = False
+
+    def identity(self) -> dict[str, str]:
+        """What makes two models the same on a board."""
+        return {"name": self.name, "hash": self.hash}
+
+
+def describe(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> ModelRef:
+    """Find out what a model name means.
+
+    Raises:
+        ModelError: a folder that holds no model, or a Hub id that cannot be reached.
+    """
+    if name == BUNDLED:
+        return ModelRef(BUNDLED, str(_BUNDLED_FOLDER), _folder_hash(_BUNDLED_FOLDER), local=True)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        return ModelRef(folder.resolve().name, str(folder), _folder_hash(folder), True, trust_remote_code)
+    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"{name}: is no folder; give a folder with a saved model, a Hub id, or {BUNDLED}")
+    return ModelRef(name, name, _hub_revision(name, revision), False, trust_remote_code)
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"{folder}: is no model folder: config.json is missing (save one by model.save_pretrained)")
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{config}: cannot be read as JSON ({error})") from error
+
+
+def _folder_hash(folder: Path) -> str:
+    files = sorted({path for pattern in _IDENTITY_FILES for path in folder.glob(pattern)})
+    return digest({path.name: file_digest(path) for path in files})
+
+
+def _hub_revision(name: str, revision: str | None) -> str:
+    from huggingface_hub import HfApi
+
+    try:
+        return str(HfApi().model_info(name, revision=revision).sha)
+    except Exception as error:
+        return _cached_revision(name, revision, error)
+
+
+def _cached_revision(name: str, revision: str | None, error: Exception) -> str:
+    """Without a network, what an earlier download left."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(name, "config.json", revision=revision)
+    if isinstance(path, str):
+        return Path(path).parent.name
+    raise ModelError(
+        f"model {name!r}: neither a local folder nor to be had from the Hub ({type(error).__name__}); "
+        f"check the name and the network, or use --model {BUNDLED}"
+    ) from error
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A model ready for training.
+
+    Args:
+        model: fp32 weights on the device.
+        tokenizer: its tokenizer.
+        notes: what a user should know of it.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    notes: tuple[str, ...] = ()
+
+
+def load_model(
+    ref: ModelRef, *, device: torch.device | str, runtime: Runtime, seed: int = 0, plugins: Plugins | None = None
+) -> LoadedModel:
+    """Load weights (fp32 masters) and tokenizer.
+
+    Raises:
+        ModelError: no causal LM, damaged weights, or a tokenizer that does not fit them.
+    """
+    found = plugins and plugins.manager.hook.clbench_load_model(name=ref.location, device=str(device))
+    if found:
+        return LoadedModel(found[0], found[1])
+    tokenizer = _load_tokenizer(ref)
+    model, notes = _load_weights(ref, runtime, seed)
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:  # type: ignore[arg-type]
+        raise ModelError(
+            f"model {ref.name!r}: the tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not fit"
+        )
+    _use_greedy_decoding(model, tokenizer)
+    if runtime.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+    return LoadedModel(model.to(device), tokenizer, notes)  # type: ignore[arg-type]
+
+
+def _load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    _silence()
+    try:
+        return AutoTokenizer.from_pretrained(ref.location, **_revision(ref))
+    except Exception as error:
+        raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({_first_line(error)})") from error
+
+
+def _load_weights(ref: ModelRef, runtime: Runtime, seed: int) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    options = {"attn_implementation": runtime.attention, "dtype": torch.float32}
+    try:
+        if ref.name == BUNDLED and not (_BUNDLED_FOLDER / "model.safetensors").is_file():
+            torch.manual_seed(0)
+            config = AutoConfig.from_pretrained(ref.location)
+            note = f"{BUNDLED} is not pre-trained in this version: its weights are random, and it knows nothing"
+            return AutoModelForCausalLM.from_config(config, **options), (note,)
+        return AutoModelForCausalLM.from_pretrained(ref.location, **_revision(ref), **options), ()
+    except Exception as error:
+        raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
+
+
+def _silence() -> None:
+    """Progress is ours to show; what transformers logs at `info` and draws while loading is not."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+def _revision(ref: ModelRef) -> dict[str, Any]:
+    return {"trust_remote_code": ref.trust_remote_code} | ({} if ref.local else {"revision": ref.hash})
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+
+
+def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any) -> None:
+    """Forget the checkpoint's own sampling settings; keep its additional end tokens."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config.eos_token_id if model.generation_config is not None else None
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    model.generation_config = GenerationConfig(do_sample=False, eos_token_id=sorted(ends), pad_token_id=pad)
+
+
+def keeps_logits(model: torch.nn.Module) -> bool:
+    """Whether the model can compute logits for the last positions only."""
+    base = getattr(model, "get_base_model", lambda: model)()
+    return "logits_to_keep" in inspect.signature(base.forward).parameters

@@ -1,0 +1,85 @@
+"""One run, fully resolved: what it is called, what it may be compared with, what `run.json` says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clbench.data.sources import TaskData, data_hash
+from clbench.hashing import digest
+from clbench.method import Method
+from clbench.models import ModelRef
+from clbench.protocol import Runtime
+from clbench.record import Board, MethodPart, slug
+from clbench.registry import MethodChoice
+from clbench.scoring import VERSION as SCORER_VERSION
+from clbench.stream import StreamPlan
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """One run, fully resolved.
+
+    Args:
+        plan: stream, order, protocol.
+        data: the records of the plan's tasks, in its order.
+        choice: which method.
+        options: for it, by member name.
+        model: which base model.
+        seed: of all randomness.
+        runtime: speed and memory.
+    """
+
+    plan: StreamPlan
+    data: tuple[TaskData, ...]
+    choice: MethodChoice
+    options: Mapping[str, Mapping[str, Any]]
+    model: ModelRef
+    seed: int
+    runtime: Runtime
+
+    def board(self) -> Board:
+        """What this run may be compared with."""
+        identity = self.plan.identity()
+        return Board(
+            stream=self.plan.name,
+            variant=self.plan.variant,
+            stream_version=self.plan.version,
+            protocol=identity["protocol"],
+            tasks=digest(identity["tasks"]),
+            data=data_hash(list(self.data)),
+            model=self.model.identity(),
+            scorer_version=SCORER_VERSION,
+            train_examples=self.plan.train_examples,
+            test_examples=self.plan.test_examples,
+        )
+
+    def method_part(self, method: Method) -> MethodPart:
+        """The method as the record has it."""
+        return MethodPart(
+            name=self.choice.name,
+            regime=self.choice.regime,
+            options=self.choice.options(method),
+            defaults=self.choice.options(self.choice.create({})),
+            packages={entry.plugin.package: entry.plugin.version for entry in self.choice.entries},
+        )
+
+    def run_id(self, method: Method) -> str:
+        """A readable name and a hash of everything that the result depends on (not of `runtime`)."""
+        content = [self.board().hash, self.choice.options(method), self.seed, [task.name for task in self.plan.tasks]]
+        model = self.model.name.rpartition("/")[2]
+        label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
+        return "_".join([*map(slug, label), digest(content)[:8]])
+
+    def describe(self, method: Method) -> dict[str, Any]:
+        """The resolved configuration for `run.json`."""
+        return {
+            "stream": self.plan.label,
+            "order": {"name": self.plan.order, "tasks": [task.name for task in self.plan.tasks]},
+            "method": self.method_part(method).model_dump(mode="json"),
+            "model": self.model.identity(),
+            "seed": self.seed,
+            "board": {"name": self.board().name, **self.board().model_dump(mode="json")},
+            "runtime": self.runtime.model_dump(mode="json"),
+        }

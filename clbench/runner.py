@@ -1,0 +1,320 @@
+"""The outer loop: a method learns a stream and is scored after each experience.
+
+What happens is a list of episodes (see `episodes`), so that plain fine-tuning and its bounds are one loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from clbench import device, provenance, seeding
+from clbench.data.example import Example, TrainingData
+from clbench.data.sources import TaskData
+from clbench.episodes import Episode, due, episodes, num_steps
+from clbench.errors import ClbenchError, RunError
+from clbench.matrix import ResultMatrix
+from clbench.method import Experience, Method, Regime, Run
+from clbench.models import load_model
+from clbench.predictions import Scores, predictions_path, save, score
+from clbench.progress import Progress
+from clbench.protocol import Protocol
+from clbench.record import Costs, FootprintPart, Record
+from clbench.registry import Registry
+from clbench.runconfig import RunConfig
+from clbench.rundir import RunDir
+
+if TYPE_CHECKING:
+    import torch
+
+    from clbench.evaluator import Evaluator
+    from clbench.models import LoadedModel
+    from clbench.trainer import Trainer
+
+
+def execute(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress) -> Record:
+    """Run to the end, leaving the run directory and the record in it.
+
+    Raises:
+        ClbenchError: what is wrong with the input, or why the run failed; the run directory says so too.
+    """
+    plugins = registry.plugins
+    try:
+        return _Loop(config, run_dir=run_dir, registry=registry, progress=progress).run()
+    except BaseException as error:
+        reason = str(error) if isinstance(error, ClbenchError) else f"{type(error).__name__}: {error}"
+        if run_dir.path.is_dir():
+            run_dir.write_state(status="failed", error=reason)
+            run_dir.event("failed", error=reason)
+        plugins.emit("clbench_run_error", run_id=run_dir.run_id, error=reason)
+        if "out of memory" in reason:
+            raise RunError(
+                f"out of memory: lower runtime.micro_batch or runtime.eval_batch by --set ({reason[:120]})"
+            ) from error
+        raise
+
+
+class _Loop:
+    """The state of one run while it goes on."""
+
+    def __init__(self, config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress) -> None:
+        self.config, self.run_dir, self.registry, self.progress = config, run_dir, registry, progress
+        self.method = config.choice.create(config.options)
+        self.protocol = _with_learning_rate(config.plan.protocol, self.method)
+        names = [task.name for task in config.plan.tasks]
+        self.matrices = {role: ResultMatrix.empty(names) for role in ("strict", "lenient")}
+        self.warnings: dict[str, int] = {}
+        self.seconds = {"train": 0.0, "eval": 0.0}
+
+    def run(self) -> Record:
+        """Base row, then every episode and its row."""
+        self._open()
+        loaded = self._load()
+        plan, regime = self.config.plan, self.config.choice.regime
+        self._evaluate(0)
+        for episode in episodes(regime, len(plan.tasks)):
+            if episode.from_base and self.run_state.step:
+                self._restart(loaded)
+            self._train(episode)
+            self._evaluate(episode.row)
+        self._complete_rows()
+        return self._close()
+
+    # --- begin and end
+
+    def _open(self) -> None:
+        shutil.rmtree(self.run_dir.path, ignore_errors=True)
+        self.run_dir.path.mkdir(parents=True)
+        packages = [entry.plugin.package for entry in self.config.choice.entries]
+        self.provenance = provenance.collect(packages=packages)
+        config = self.config.describe(self.method)
+        self.run_dir.write_state(run=self.run_dir.run_id, status="running", config=config, provenance=self.provenance)
+        self.run_dir.event("start")
+        self.registry.plugins.emit("clbench_run_start", run_id=self.run_dir.run_id, config=config)
+
+    def _load(self) -> LoadedModel:
+        """Model, evaluator, trainer."""
+        from accelerate import Accelerator
+
+        from clbench.data.tokenising import Encoder
+        from clbench.evaluator import Evaluator
+
+        config = self.config
+        self.accelerator = Accelerator(cpu=config.runtime.device == "cpu")
+        self.device: torch.device = self.accelerator.device
+        if config.runtime.device == "cuda" and self.device.type != "cuda":
+            raise RunError("runtime.device=cuda, but torch sees no GPU; use --set runtime.device=cpu")
+        seeding.seed_global(config.seed, "model")
+        loaded = load_model(
+            config.model, device=self.device, runtime=config.runtime, seed=config.seed, plugins=self.registry.plugins
+        )
+        self.warnings |= dict.fromkeys(loaded.notes, 1)
+        protocol = self.protocol
+        self.encoder = Encoder(
+            loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
+        )
+        self.evaluator: Evaluator = Evaluator(self.accelerator, self.encoder, protocol, config.runtime)
+        device.reset_peak_memory(self.device)
+        self._start(loaded)
+        return loaded
+
+    def _start(self, loaded: LoadedModel) -> None:
+        """The method takes over a base model."""
+        from clbench.trainer import Trainer, mean_loss
+
+        model = self.method.prepare_model(loaded.model)
+
+        def loss(examples: Sequence[Example]) -> torch.Tensor:
+            return mean_loss(model, examples, encoder=self.encoder, protocol=self.protocol, device=self.device)
+
+        self.run_state = Run(
+            seed=self.config.seed,
+            protocol=self.protocol,
+            num_experiences=len(self.config.plan.tasks),
+            device=self.device,
+            model=model,
+            loss=loss,
+            warnings=self.warnings,
+        )
+        plan = self.config.plan
+        steps = num_steps(
+            [len(one.train) for one in self.config.data],
+            epochs=plan.epochs(),
+            global_batch=plan.protocol.global_batch,
+            regime=self.config.choice.regime,
+        )
+        self.trainer: Trainer = Trainer(
+            accelerator=self.accelerator,
+            method=self.method,
+            run=self.run_state,
+            encoder=self.encoder,
+            protocol=self.protocol,
+            runtime=self.config.runtime,
+            planned_steps=steps,
+            on_step=self._on_step,
+        )
+        self.trainer.prepare()
+
+    def _restart(self, loaded: LoadedModel) -> None:
+        """Back to the base model, with a fresh method and optimizer; the counts go on."""
+        counts, step, notes = self.trainer.counts, self.run_state.step, self.run_state.notes
+        fresh = load_model(
+            self.config.model, device=self.device, runtime=self.config.runtime, seed=self.config.seed,
+            plugins=self.registry.plugins,
+        )  # fmt: skip
+        loaded.model = fresh.model
+        self.method = self.config.choice.create(self.config.options)
+        self._start(loaded)
+        self.trainer.counts, self.run_state.step, self.run_state.notes = counts, step, notes
+
+    def _close(self) -> Record:
+        record = self._record()
+        if self.accelerator.is_main_process:
+            record.save(self.run_dir.record_path)
+        self.run_dir.write_state(status="finished")
+        self.run_dir.event("end")
+        self.registry.plugins.emit("clbench_run_end", run_id=record.run, record=record.model_dump(mode="json"))
+        return record
+
+    # --- training
+
+    def _train(self, episode: Episode) -> None:
+        plan, plugins = self.config.plan, self.registry.plugins
+        index = episode.row
+        name = "+".join(plan.tasks[position].name for position in episode.tasks)
+        examples, epochs = self._episode_data(episode)
+        experience = Experience(index=index, task=name, epochs=epochs)
+        data = TrainingData(examples, name=name)
+        plugins.emit("clbench_experience_start", run_id=self.run_dir.run_id, index=index, task=name)
+        self.run_state.experience = experience
+        if self.protocol.reset_optimizer and index > 1:
+            self.trainer.make_optimizer()
+        steps = epochs * math.ceil(len(examples) / self.protocol.global_batch)
+        began = time.perf_counter()
+        title = name.rpartition("/")[2] if len(episode.tasks) == 1 else "all tasks"
+        with self.progress.task(f"train {index}/{len(plan.tasks)} {title}", total=steps):
+            self.method.before_experience(self.run_state, experience)
+            self.trainer.train(experience, self.method.training_data(self.run_state, experience, data))
+            self.method.after_experience(self.run_state, experience, data)
+        data.close()
+        self.seconds["train"] += time.perf_counter() - began
+        self.run_dir.event("trained", index=index, task=name, step=self.run_state.step)
+        plugins.emit("clbench_experience_end", run_id=self.run_dir.run_id, index=index, task=name)
+
+    def _episode_data(self, episode: Episode) -> tuple[list[Example], int]:
+        """Examples and epochs; in a joint episode each task stands as often as its own budget says."""
+        epochs = self.config.plan.epochs()
+        if len(episode.tasks) == 1:
+            position = episode.tasks[0]
+            return list(self.config.data[position].train), epochs[position]
+        return [one for position in episode.tasks for one in self.config.data[position].train * epochs[position]], 1
+
+    def _on_step(self, step: int, loss: float, rate: float, tokens: int) -> None:
+        self.progress.advance(1, note=f"loss {loss:.3f}")
+        if step % 10 == 0:
+            self.run_dir.event("step", step=step, loss=round(loss, 6), learning_rate=rate)
+        self.registry.plugins.emit(
+            "clbench_step_end", run_id=self.run_dir.run_id, step=step, loss=loss, learning_rate=rate, tokens=tokens
+        )
+
+    # --- evaluation
+
+    def _evaluate(self, row: int) -> None:
+        """Measure one row of R: predict, save, score."""
+        plan, data = self.config.plan, self.config.data
+        regime = self.config.choice.regime
+        positions = due(row, num_tasks=len(plan.tasks), schedule=plan.protocol.evaluate, regime=regime)
+        if not positions:
+            return
+        began = time.perf_counter()
+        cells: dict[str, list[float | None]] = {role: [None] * len(plan.tasks) for role in self.matrices}
+        total = sum(len(data[position].test) for position in positions)
+        with self.progress.task(f"score {row}/{len(plan.tasks)}", total=total):
+            for position in positions:
+                for role, value in self._score(row, data[position]).roles.items():
+                    cells[role][position] = value
+        self._set_row(row, cells)
+        self.seconds["eval"] += time.perf_counter() - began
+        self.run_dir.event("scored", row=row, strict=cells["strict"], lenient=cells["lenient"])
+        named = {plan.tasks[position].name: cells[plan.protocol.scorer][position] for position in positions}
+        self.registry.plugins.emit("clbench_eval_end", run_id=self.run_dir.run_id, after=row, scores=named)
+
+    def _score(self, row: int, data: TaskData) -> Scores:
+        task = data.task
+        predictions = self.evaluator.predict(
+            self.run_state.model, data.test, max_new_tokens=task.max_new_tokens, on_batch=self.progress.advance
+        )
+        if self.accelerator.is_main_process:
+            save(predictions_path(self.run_dir.path, row=row, task=task), predictions)
+        scores = score(task, predictions, scorer=self.registry.scorer)
+        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
+            if number:
+                key = f"{task.name}: {kind} answers in evaluation"
+                self.warnings[key] = self.warnings.get(key, 0) + number
+        return scores
+
+    def _set_row(self, row: int, cells: Mapping[str, Sequence[float | None]]) -> None:
+        for role in self.matrices:
+            self.matrices[role] = self.matrices[role].with_row(row, cells[role])
+        if self.accelerator.is_main_process:
+            self.run_dir.write_matrix(self.matrices[self.config.plan.protocol.scorer])
+
+    def _complete_rows(self) -> None:
+        """What need not be measured: a frozen model's rows, and separate models' earlier columns."""
+        regime = self.config.choice.regime
+        for row in range(1, len(self.config.plan.tasks) + 1) if regime in ("frozen", "single") else ():
+            self._set_row(row, {role: _known_row(matrix, row, regime) for role, matrix in self.matrices.items()})
+
+    # --- the record
+
+    def _record(self) -> Record:
+        footprint = self.method.footprint()
+        trainable = sum(p.numel() for p in self.run_state.model.parameters() if p.requires_grad)
+        counts = self.trainer.counts
+        return Record(
+            run=self.run_dir.run_id,
+            board=self.config.board(),
+            method=self.config.method_part(self.method),
+            seed=self.config.seed,
+            order=self.config.plan.order,
+            tasks=tuple(task.name for task in self.config.plan.tasks),
+            scores={role: (_base(matrix), *matrix.rows) for role, matrix in self.matrices.items()},  # type: ignore[misc]
+            costs=Costs(
+                train_seconds=round(self.seconds["train"], 3),
+                eval_seconds=round(self.seconds["eval"], 3),
+                steps=counts.steps,
+                train_tokens=counts.tokens,
+                answer_tokens=counts.answer_tokens,
+                generated_tokens=self.evaluator.tokens,
+                peak_memory_bytes=device.peak_memory(self.device),
+                device=device.device_name(self.device),
+                world_size=self.accelerator.num_processes,
+            ),
+            footprint=FootprintPart(
+                trainable_parameters=0 if self.config.choice.regime == "frozen" else trainable,
+                **dataclasses.asdict(footprint),
+            ),
+            warnings=self.warnings,
+            notes=self.run_state.notes,
+            provenance=self.provenance,
+        )
+
+
+def _known_row(matrix: ResultMatrix, row: int, regime: Regime) -> tuple[float | None, ...]:
+    base = _base(matrix)
+    if regime == "frozen":
+        return base
+    return tuple(matrix.rows[j][j] if j < row else base[j] for j in range(matrix.num_tasks))
+
+
+def _base(matrix: ResultMatrix) -> tuple[float | None, ...]:
+    return matrix.base if matrix.base is not None else (None,) * matrix.num_tasks
+
+
+def _with_learning_rate(protocol: Protocol, method: Method) -> Protocol:
+    rate = method.options.learning_rate
+    return protocol if rate is None else protocol.model_copy(update={"learning_rate": rate})

@@ -1,0 +1,70 @@
+"""What a scorer is, and how one is named without being imported.
+
+A scorer judges one record: it is given the prompt, what the model wrote and the gold answer, and returns a
+number between 0 and 1. A `ScorerSpec` names the function by a string, so that listing scorers imports none.
+"""
+
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Protocol, cast
+
+from clbench.errors import PluginError
+
+
+class Scorer(Protocol):
+    """A pure function from one record to a number between 0 (wrong) and 1 (right)."""
+
+    def __call__(self, *, prompt: str, prediction: str, answer: str) -> float:
+        """Scores one record.
+
+        Args:
+            prompt: What the model was given, whole, with its instruction.
+            prediction: What the model wrote, untouched; the empty string scores 0.
+            answer: The gold answer, untouched; the empty string scores 0.
+
+        Returns:
+            A number between 0 and 1.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSpec:
+    """A scorer's name and where its function is.
+
+    Attributes:
+        name: What task files and tables call it, such as `rouge_l`.
+        target: The function as `"package.module:function"`, imported only when the scorer is chosen.
+        summary: One line: what it measures, and the source of the definition.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        """Refuses a target that could never be loaded, where it is written rather than where it is used."""
+        module, _, function = self.target.partition(":")
+        if not (module and function):
+            raise ValueError(f"scorer {self.name!r}: the target {self.target!r} is not of the form 'module:function'")
+
+
+def load_scorer(spec: ScorerSpec) -> Scorer:
+    """Imports the function that a spec names.
+
+    Args:
+        spec: The scorer to load.
+
+    Returns:
+        The scorer, ready to be called with keywords.
+
+    Raises:
+        PluginError: The module or the function in it is missing, fails at import, or is not callable.
+    """
+    try:
+        scorer = resolve_name(spec.target)
+    except (Exception, SystemExit) as error:  # whatever a plugin's module does when imported
+        raise PluginError(f"scorer {spec.name!r}: {spec.target} cannot be imported: {error!r}") from error
+    if not callable(scorer):
+        raise PluginError(f"scorer {spec.name!r}: {spec.target} is not a function")
+    return cast("Scorer", scorer)

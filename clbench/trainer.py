@@ -1,0 +1,238 @@
+"""The inner loop: one experience, from examples to a trained model. Reads top to bottom; a method acts at five places.
+
+The loss is the mean over all answer tokens of the global batch, whatever the number of micro-batches and devices:
+each micro-batch adds its token sum over the whole step's token count, so accumulation changes nothing but rounding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own convention)
+
+from clbench import seeding
+from clbench.data.batches import IGNORE, collate, micro_batches, steps_of_epoch
+from clbench.data.example import Example
+from clbench.data.tokenising import Encoded, Encoder
+from clbench.errors import RunError
+from clbench.models import keeps_logits
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from clbench.method import Experience, Method, Run
+    from clbench.protocol import Protocol, Runtime
+
+
+@dataclass(slots=True)
+class TrainCounts:
+    """What training cost, in units that do not depend on the machine.
+
+    Args:
+        steps: optimizer steps.
+        tokens: tokens that passed through the model in training steps, without padding.
+        answer_tokens: those of them with a loss.
+        examples: examples seen, repetitions counted.
+    """
+
+    steps: int = 0
+    tokens: int = 0
+    answer_tokens: int = 0
+    examples: int = 0
+
+
+StepObserver = Callable[[int, float, float, int], None]
+
+
+@dataclass(slots=True)
+class Trainer:
+    """Everything that stays the same from experience to experience.
+
+    Args:
+        accelerator: device and other processes.
+        method: the method.
+        run: what the method sees.
+        encoder: text to tokens.
+        protocol: how, with the method's learning rate.
+        runtime: micro-batch.
+        planned_steps: optimizer steps of the whole stream, for a schedule that spans it.
+        on_step: told step, loss, learning rate, tokens.
+    """
+
+    accelerator: Accelerator
+    method: Method
+    run: Run
+    encoder: Encoder
+    protocol: Protocol
+    runtime: Runtime
+    planned_steps: int
+    on_step: StepObserver
+    counts: TrainCounts = field(default_factory=TrainCounts)
+    forward_model: Any = None
+
+    def prepare(self) -> None:
+        """Wrap the model for several devices, and make the optimizer."""
+        self.forward_model = self.accelerator.prepare_model(self.run.model)
+        self.make_optimizer()
+
+    def make_optimizer(self) -> None:
+        """A fresh optimizer: the method's own, or the protocol's AdamW."""
+        params = [(name, p) for name, p in self.run.model.named_parameters() if p.requires_grad]
+        own = self.method.make_optimizer(params, self.run)
+        self.run.optimizer = own if own is not None else adamw([p for _, p in params], self.protocol)
+        for group in self.run.optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+
+    def train(self, experience: Experience, data: Sequence[Example]) -> None:
+        """One experience: every epoch's steps over its data.
+
+        Raises:
+            RunError: the loss is no longer a number.
+        """
+        encoded, counts = self.encoder.examples(data)
+        for name in ("prompt_truncated", "answer_truncated", "merged"):
+            if number := getattr(counts, name):
+                self.run.warnings[f"{experience.task}: training examples {name}"] = number
+        seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
+        batch = self.protocol.global_batch
+        total = experience.epochs * math.ceil(len(encoded) / batch)
+        first = self.run.step
+        self.forward_model.train()
+        for epoch in range(experience.epochs):
+            rng = seeding.rng(self.run.seed, "data", experience.index, epoch)
+            for indices in steps_of_epoch(len(encoded), global_batch=batch, rng=rng):
+                rate = self.learning_rate(done=self.run.step - first, total=total)
+                self.step([encoded[index] for index in indices], rate=rate)
+        self.forward_model.eval()
+
+    def learning_rate(self, *, done: int, total: int) -> float:
+        """Set and return the learning rate factor's result for the step to come.
+
+        Args:
+            done: steps made in this experience.
+            total: steps of this experience.
+        """
+        if self.protocol.schedule_span == "stream":
+            done, total = self.run.step, self.planned_steps
+        factor = schedule(done, total=total, kind=self.protocol.schedule, warmup_ratio=self.protocol.warmup_ratio)
+        optimizer = self.run.optimizer
+        assert optimizer is not None
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        return self.protocol.learning_rate * factor
+
+    def step(self, examples: Sequence[Encoded], *, rate: float) -> None:
+        """One optimizer step over a global batch."""
+        run, optimizer = self.run, self.run.optimizer
+        assert optimizer is not None
+        num_answer = sum(one.num_answer for one in examples)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        shares = micro_batches(examples, size=self.runtime.micro_batch, rank=rank, world=world)
+        loss = torch.zeros((), device=run.device)
+        for number, share in enumerate(shares):
+            with self._no_sync(unless=number == len(shares) - 1):
+                loss += self._backward(share or [examples[0]], scale=world / num_answer, empty=not share, step=examples)
+        if world > 1:
+            loss = self.accelerator.reduce(loss, reduction="mean")  # type: ignore[assignment]
+        value = loss.item()
+        if not math.isfinite(value):
+            raise RunError(
+                f"the loss is {value} at optimizer step {run.step + 1}: training has diverged; "
+                "lower protocol.learning_rate, or use protocol.precision=fp32"
+            )
+        self.method.after_backward(run)
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), self.protocol.max_grad_norm)
+        optimizer.step()
+        run.step += 1
+        self.method.after_step(run)
+        optimizer.zero_grad(set_to_none=True)
+        self._count(examples, num_answer)
+        self.on_step(run.step, value, rate, sum(len(one.ids) for one in examples))
+
+    def _backward(
+        self, share: Sequence[Encoded], *, scale: float, empty: bool, step: Sequence[Encoded]
+    ) -> torch.Tensor:
+        """Add one micro-batch's gradient; returns its part of the step's loss."""
+        batch = collate(share, pad=self.encoder.pad, device=self.run.device)
+        with autocast(self.protocol, self.run.device):
+            output = forward(self.forward_model, batch)
+            loss = token_sum(output.logits, batch["labels"]) * (0.0 if empty else scale)
+            extra = self.method.extra_loss(self.run, batch, output)
+        if extra is not None and not empty:
+            loss = loss + extra * (len(share) / len(step)) * self.accelerator.num_processes
+        loss.backward()
+        return loss.detach()
+
+    def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
+        """Devices exchange gradients once a step, after the last micro-batch."""
+        return contextlib.nullcontext() if unless else self.accelerator.no_sync(self.forward_model)
+
+    def _count(self, examples: Sequence[Encoded], num_answer: int) -> None:
+        self.counts.steps += 1
+        self.counts.examples += len(examples)
+        self.counts.answer_tokens += num_answer
+        self.counts.tokens += sum(len(one.ids) for one in examples)
+
+
+def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:
+    """The protocol's optimizer."""
+    return torch.optim.AdamW(
+        params, lr=protocol.learning_rate, betas=protocol.betas, eps=protocol.eps, weight_decay=protocol.weight_decay
+    )
+
+
+def schedule(done: int, *, total: int, kind: str, warmup_ratio: float = 0.0) -> float:
+    """Learning-rate factor for the step after `done` of `total` steps: linear warm-up, then constant or cosine to 0."""
+    warmup = math.ceil(warmup_ratio * total)
+    if done < warmup:
+        return (done + 1) / warmup
+    if kind == "constant":
+        return 1.0
+    progress = min(1.0, (done - warmup) / max(1, total - warmup))
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def autocast(protocol: Protocol, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """bf16 arithmetic over fp32 master weights, or nothing."""
+    if protocol.precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Any:
+    """The model's output, with logits of shape (examples, kept, vocabulary) for the positions that `labels` covers."""
+    kept = batch["labels"].shape[1]
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
+    inner = getattr(model, "module", model)  # the model inside a DDP wrapper
+    if keeps_logits(inner):
+        return model(**inputs, use_cache=False, logits_to_keep=kept)
+    output = model(**inputs, use_cache=False)
+    output.logits = output.logits[:, -kept:]
+    return output
+
+
+def token_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Sum of the answer tokens' negative log-likelihoods, in nats.
+
+    Args:
+        logits: (examples, kept, vocabulary).
+        labels: (examples, kept), -100 where there is no loss.
+    """
+    flat = logits[:, :-1].float().flatten(0, 1)
+    return F.cross_entropy(flat, labels[:, 1:].flatten(), ignore_index=IGNORE, reduction="sum")
+
+
+def mean_loss(
+    model: Any, examples: Sequence[Example], *, encoder: Encoder, protocol: Protocol, device: Any
+) -> torch.Tensor:
+    """Mean answer-token loss of some examples with its graph: what the loop minimises, for a method's own use."""
+    encoded, _ = encoder.examples(examples)
+    batch = collate(encoded, pad=encoder.pad, device=device)
+    with autocast(protocol, device):
+        logits = forward(model, batch).logits
+        return token_sum(logits, batch["labels"]) / sum(one.num_answer for one in encoded)
