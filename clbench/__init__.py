@@ -13,14 +13,14 @@ API_VERSION = 1
 """Version of the contract between clbench and its plugins: hook signatures and the `Method` class."""
 
 _PUBLIC = {
-    "Capability": "clbench.method",
+    "Capability": "clbench.methodspec",
     "ClbenchError": "clbench.errors",
     "Example": "clbench.data.example",
     "Experience": "clbench.method",
     "Footprint": "clbench.method",
     "Method": "clbench.method",
     "MethodOptions": "clbench.method",
-    "MethodSpec": "clbench.method",
+    "MethodSpec": "clbench.methodspec",
     "ResultMatrix": "clbench.matrix",
     "Run": "clbench.method",
     "ScorerSpec": "clbench.scoring.spec",
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from clbench.errors import ClbenchError as ClbenchError
     from clbench.hookspecs import hookimpl as hookimpl
     from clbench.matrix import ResultMatrix as ResultMatrix
-    from clbench.method import Capability as Capability
     from clbench.method import Experience as Experience
     from clbench.method import Footprint as Footprint
     from clbench.method import Method as Method
     from clbench.method import MethodOptions as MethodOptions
-    from clbench.method import MethodSpec as MethodSpec
     from clbench.method import Run as Run
+    from clbench.methodspec import Capability as Capability
+    from clbench.methodspec import MethodSpec as MethodSpec
     from clbench.scoring.spec import ScorerSpec as ScorerSpec
     from clbench.summaries import SummarySpec as SummarySpec
 

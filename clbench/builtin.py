@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from clbench.home import packaged
 from clbench.hookspecs import hookimpl
-from clbench.method import MethodSpec
+from clbench.methodspec import MethodSpec
 from clbench.scoring import SCORERS
 from clbench.scoring.spec import ScorerSpec
 from clbench.summaries import SUMMARIES, SummarySpec
-from clbench.taskfiles import packaged
 
 
 @hookimpl

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example
 from clbench.errors import OptionError
-from clbench.method import Experience, Footprint, Method, MethodOptions, MethodSpec, Regime, Run
+from clbench.method import Experience, Footprint, Method, MethodOptions, Run
+from clbench.methodspec import MethodSpec, Regime
 
 if TYPE_CHECKING:
     import torch

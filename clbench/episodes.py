@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clbench.method import Regime
+from clbench.methodspec import Regime
 
 
 @dataclass(frozen=True, slots=True)

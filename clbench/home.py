@@ -32,3 +32,10 @@ def runs_dir() -> Path:
 def leaderboards_dir() -> Path:
     """Folder of boards and their records."""
     return (_home() or Path()) / "leaderboards"
+
+
+def packaged(folder: str) -> Path:
+    """A folder of ours that is data: in the wheel below the package, in a checkout beside it."""
+    package = Path(__file__).parent
+    inside = package / Path(folder).name
+    return inside if inside.is_dir() else package.parent / folder

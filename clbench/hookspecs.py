@@ -22,7 +22,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from clbench.method import MethodSpec
+    from clbench.methodspec import MethodSpec
     from clbench.scoring.spec import ScorerSpec
     from clbench.summaries import SummarySpec
 

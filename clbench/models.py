@@ -129,7 +129,7 @@ def load_model(
     found = plugins and plugins.manager.hook.clbench_load_model(name=ref.location, device=str(device))
     if found:
         return LoadedModel(found[0], found[1])
-    tokenizer = _load_tokenizer(ref)
+    tokenizer = load_tokenizer(ref)
     model, notes = _load_weights(ref, runtime, seed)
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:  # type: ignore[arg-type]
@@ -142,7 +142,12 @@ def load_model(
     return LoadedModel(model.to(device), tokenizer, notes)  # type: ignore[arg-type]
 
 
-def _load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    """A model's tokenizer.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
     from transformers import AutoTokenizer
 
     _silence()

@@ -41,6 +41,7 @@ class Board(Part):
         scorer_version: of clbench's scorers.
         train_examples: cap per task, None = all.
         test_examples: likewise.
+        changes: what `--set` changed of the variant's own settings, for people.
     """
 
     stream: str
@@ -53,11 +54,12 @@ class Board(Part):
     scorer_version: str
     train_examples: int | None
     test_examples: int | None
+    changes: dict[str, Any] = {}
 
     @property
     def hash(self) -> str:
-        """Of everything above."""
-        return digest(self.model_dump(mode="json"))
+        """Of everything but `changes`, whose values stand in the other parts."""
+        return digest(self.model_dump(mode="json", exclude={"changes"}))
 
     @property
     def name(self) -> str:

@@ -10,7 +10,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from clbench.compose import Compose, check_composition
 from clbench.errors import OptionError, PluginError, did_you_mean, unknown_name
-from clbench.method import Method, MethodSpec, Regime
+from clbench.method import Method
+from clbench.methodspec import MethodSpec, Regime
 from clbench.plugins import PluginRecord, Plugins, load_plugins
 from clbench.scoring.spec import ScorerSpec
 from clbench.summaries import SummarySpec

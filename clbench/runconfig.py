@@ -53,6 +53,7 @@ class RunConfig:
             scorer_version=SCORER_VERSION,
             train_examples=self.plan.train_examples,
             test_examples=self.plan.test_examples,
+            changes=dict(self.plan.changes),
         )
 
     def method_part(self, method: Method) -> MethodPart:
@@ -80,6 +81,7 @@ class RunConfig:
             "method": self.method_part(method).model_dump(mode="json"),
             "model": self.model.identity(),
             "seed": self.seed,
+            "tasks": {task.name: task.model_dump(mode="json") for task in self.plan.tasks},
             "board": {"name": self.board().name, **self.board().model_dump(mode="json")},
             "runtime": self.runtime.model_dump(mode="json"),
         }

@@ -18,7 +18,8 @@ from clbench.data.sources import TaskData
 from clbench.episodes import Episode, due, episodes, num_steps
 from clbench.errors import ClbenchError, RunError
 from clbench.matrix import ResultMatrix
-from clbench.method import Experience, Method, Regime, Run
+from clbench.method import Experience, Method, Run
+from clbench.methodspec import Regime
 from clbench.models import load_model
 from clbench.predictions import Scores, predictions_path, save, score
 from clbench.progress import Progress

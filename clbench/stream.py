@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,7 @@ class StreamPlan:
         train_examples: cap per task, None = all.
         test_examples: cap per task, None = all.
         protocol: how.
+        changes: what differs from the variant's own settings, `protocol.epochs` to its value.
     """
 
     name: str
@@ -172,6 +173,7 @@ class StreamPlan:
     train_examples: int | None
     test_examples: int | None
     protocol: Protocol
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -223,7 +225,9 @@ def resolve(
     if variant not in stream.variants:
         raise unknown_name(f"variant of stream {stream.name}", variant, stream.variants)
     changes = changes or {}
-    chosen = _with_caps(stream.variants[variant], changes.get("stream", {}))
+    own = stream.variants[variant]
+    chosen = _with_caps(own, changes.get("stream", {}))
+    protocol = stream.protocol_of(chosen, **changes.get("protocol", {}))
     label, names = stream.order_of(order)
     plan = StreamPlan(
         name=stream.name,
@@ -236,13 +240,19 @@ def resolve(
         tasks=tuple(tasks[name].in_variant(variant) for name in names),
         train_examples=chosen.train_examples,
         test_examples=chosen.test_examples,
-        protocol=stream.protocol_of(chosen, **changes.get("protocol", {})),
+        protocol=protocol,
+        changes=_differences("stream", own, chosen) | _differences("protocol", stream.protocol_of(own), protocol),
     )
     for task in plan.tasks:
         if chosen.source not in task.data:
             raise FileError(f"stream {stream.name}: task {task.name!r} has no data of source {chosen.source!r}")
     plan.epochs()
     return plan
+
+
+def _differences(prefix: str, old: Frozen, new: Frozen) -> dict[str, Any]:
+    before = old.model_dump(mode="json")
+    return {f"{prefix}.{key}": value for key, value in new.model_dump(mode="json").items() if value != before[key]}
 
 
 def _with_caps(variant: Variant, changes: Mapping[str, Any]) -> Variant:

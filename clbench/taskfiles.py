@@ -39,13 +39,6 @@ class Document:
         return f"{self.path}:{self.lines.get(location, 1)}"
 
 
-def packaged(folder: str) -> Path:
-    """A folder of ours that is data: in the wheel below the package, in a checkout beside it."""
-    package = Path(__file__).parent
-    inside = package / Path(folder).name
-    return inside if inside.is_dir() else package.parent / folder
-
-
 def read_yaml(path: Path) -> Document:
     """Read a YAML mapping.
 

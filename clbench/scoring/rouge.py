@@ -5,8 +5,8 @@ gold answer as hypothesis and the prediction as reference. What that library com
 `rouge_score`: it is the summary-level union LCS of Lin (2004) over *sets of distinct words*, case-sensitive,
 with sentences cut at every full stop. Numbers of the two cannot be compared.
 
-The library raises on a text of full stops only, which scores 0 here, and runs out of stack on a pair of sentences
-with about a thousand words between them, which is simply computed here.
+The library raises on a text of full stops only, which scores 0 here, and can run out of stack on a sentence of
+about a thousand words, which is simply computed here.
 """
 
 from collections.abc import Sequence

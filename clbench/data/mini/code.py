@@ -18,30 +18,35 @@ if TYPE_CHECKING:
 
 # One and many of a thing.
 NOUNS = table("""
-    user | users \n item | items \n price | prices \n node | nodes \n line | lines \n path | paths \n word | words \n row | rows
-    task | tasks \n event | events \n order | orders \n page | pages \n score | scores \n token | tokens \n image | images
-    key | keys \n field | fields \n record | records \n job | jobs \n point | points \n edge | edges \n tag | tags
-    group | groups \n player | players \n message | messages \n ticket | tickets \n song | songs \n layer | layers
-    city | cities \n entry | entries \n query | queries \n box | boxes \n match | matches \n child | children
+    user | users; item | items; price | prices; node | nodes; line | lines; path | paths; word | words; row | rows
+    task | tasks; event | events; order | orders; page | pages; score | scores; token | tokens; image | images
+    key | keys; field | fields; record | records; job | jobs; point | points; edge | edges; tag | tags
+    group | groups; player | players; message | messages; ticket | tickets; song | songs; layer | layers
+    city | cities; entry | entries; query | queries; box | boxes; match | matches; child | children
 """)
 ATTRIBUTES = words("""
-    name id size title color owner status weight height email kind label date level index author version url width speed
-    parent data mode state code cost text rank
+    name id size title color owner status weight height email kind label date level index author version url width
+    speed parent data mode state code cost text rank
 """)
-VERBS = words("get load make read find build parse fetch check update create collect select filter count sort merge scan")
-CLASSES = words("Base Model Client Server Parser Reader Writer Manager Handler Loader Worker Cache Store Graph Index View")
+VERBS = words("""
+    get load make read find build parse fetch check update create collect select filter count sort merge scan
+""")
+CLASSES = words("""
+    Base Model Client Server Parser Reader Writer Manager Handler Loader Worker Cache Store Graph Index View
+""")
 REDUCERS = words("sum max min len sorted list set tuple")
 MODULES = words("os sys re time json math copy random logging socket struct string types urllib threading subprocess")
 # Module, function, argument: called in the function that wraps it.
 CALLS = table("""
-    json | loads | text \n json | dumps | data \n math | sqrt | x \n math | floor | x \n os | listdir | path \n os | remove | path
-    copy | deepcopy | obj \n random | choice | items \n random | shuffle | items \n re | compile | pattern \n re | escape | text
-    time | sleep | seconds \n base64 | b64encode | data \n pickle | loads | data \n zlib | compress | data \n glob | glob | pattern
-    shutil | rmtree | path \n socket | gethostbyname | host \n textwrap | dedent | text \n string | capwords | text
+    json | loads | text; json | dumps | data; math | sqrt | x; math | floor | x; os | listdir | path;
+    os | remove | path; copy | deepcopy | obj; random | choice | items; random | shuffle | items;
+    re | compile | pattern; re | escape | text; time | sleep | seconds; base64 | b64encode | data;
+    pickle | loads | data; zlib | compress | data; glob | glob | pattern; shutil | rmtree | path;
+    socket | gethostbyname | host; textwrap | dedent | text; string | capwords | text
 """)
 PAIRS = table("""
-    acquire | release \n open | close \n start | stop \n connect | disconnect \n begin | commit \n push | pop \n lock | unlock
-    enter | leave \n show | hide \n enable | disable \n attach | detach \n setUp | tearDown
+    acquire | release; open | close; start | stop; connect | disconnect; begin | commit; push | pop; lock | unlock
+    enter | leave; show | hide; enable | disable; attach | detach; setUp | tearDown
 """)
 # What may fail, and how.
 RISKS = table("""
@@ -101,7 +106,8 @@ def _index_by(rng: random.Random) -> Snippet:
 def _accumulate(rng: random.Random) -> Snippet:
     (one, many), total = _one_many(rng), pick(rng, ("total", "count", "score", "cost"))
     start, sign = pick(rng, (("<NUM_LIT:0>", "+="), ("<NUM_LIT:1>", "*=")))
-    return [f"def {pick(rng, VERBS)} ( {many} ) :", f"{total} = {start}", f"for {one} in {many} :"], f"{total} {sign} {one}"
+    lines = [f"def {pick(rng, VERBS)} ( {many} ) :", f"{total} = {start}", f"for {one} in {many} :"]
+    return lines, f"{total} {sign} {one}"
 
 
 def _use_module(rng: random.Random) -> Snippet:
@@ -158,8 +164,8 @@ def _default(rng: random.Random) -> Snippet:
 def _either(rng: random.Random) -> Snippet:
     flag, (one, two) = pick(rng, ATTRIBUTES), distinct(rng, VERBS, 2)
     argument, _ = _one_many(rng)
-    lines = [f"def {one}_or_{two} ( {argument} ) :", f"if {argument} . {flag} :", f"return {one} ( {argument} )", "else :"]
-    return lines, f"return {two} ( {argument} )"
+    head = f"def {one}_or_{two} ( {argument} ) :"
+    return [head, f"if {argument} . {flag} :", f"return {one} ( {argument} )", "else :"], f"return {two} ( {argument} )"
 
 
 def _equal(rng: random.Random) -> Snippet:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import random
 
 NAMES = words("""
-    Ada Bruno Carla Deniz Ella Farid Greta Henri Irma Jonas Katya Luca Mina Noel Oskar Paula Rafael Selma Theo Ulla Viktor
-    Wanda Xenia Yusuf Zora Anton Bella Cesar Delia Ewan Frida Goran Hilda Ivan Julia Klaus Lidia Marco Nadia Omar
+    Ada Bruno Carla Deniz Ella Farid Greta Henri Irma Jonas Katya Luca Mina Noel Oskar Paula Rafael Selma Theo Ulla
+    Viktor Wanda Xenia Yusuf Zora Anton Bella Cesar Delia Ewan Frida Goran Hilda Ivan Julia Klaus Lidia Marco Nadia
+    Omar
 """)
 # Part, preposition, whole, wholes, and how many.
 FACTS = table("""
@@ -54,16 +55,20 @@ RIDES = tuple(row for row in FACTS if row[0] == "wheels")
 CLOCKS = tuple(row for row in FACTS if row[2] in {"week", "year", "day", "hour", "minute", "decade"})
 HALVES = tuple(row for row in CLOCKS if int(row[4]) % 2 == 0)
 # A short time, the long one, and how often the short one fits.
-SPANS = table("day | week | 7 \n month | year | 12 \n year | decade | 10")
+SPANS = table("day | week | 7; month | year | 12; year | decade | 10")
 HABITS = phrases("""
-    saves {} coins | reads {} pages | bakes {} pies | draws {} cards | plants {} trees | writes {} letters | sells {} hats
-    drinks {} cups of tea | mends {} nets | learns {} songs | takes {} photos | finds {} shells
+    saves {} coins | reads {} pages | bakes {} pies | draws {} cards | plants {} trees | writes {} letters
+    sells {} hats | drinks {} cups of tea | mends {} nets | learns {} songs | takes {} photos | finds {} shells
 """)
 GOODS = words("eggs rolls pens plums pins cups forks roses nuts cards eels buns")
 USES = phrases("uses | eats | sells | loses | gives away | drops | burns | hides")
-MOMENTS = phrases("today | at school | at noon | on Monday | at breakfast | in class | on the bus | in the evening | at work")
+MOMENTS = phrases("""
+    today | at school | at noon | on Monday | at breakfast | in class | on the bus | in the evening | at work
+""")
 JOBS = words("works sleeps reads drives cooks hikes swims paints")
-STAYS = phrases("was away | stayed at home | was in town | waited | was on the road | stayed with a friend | was abroad")
+STAYS = phrases("""
+    was away | stayed at home | was in town | waited | was on the road | stayed with a friend | was abroad
+""")
 WEEKDAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 MONTHS = words("January February March April May June July August September October November December")
 
@@ -94,9 +99,10 @@ def _many(rng: random.Random, name: str) -> tuple[str, int]:
 def _inverse(rng: random.Random, name: str) -> tuple[str, int]:
     part, place, _, wholes, each = fact = pick(rng, FACTS)
     count = _count(rng, fact)
+    total, moment = count * int(each), pick(rng, MOMENTS)
     question = pick(rng, (
-        f"{name} counts {count * int(each)} {part} {place} some {wholes} {pick(rng, MOMENTS)}. How many {wholes} are there?",
-        f"{name} asks for {count * int(each)} {part} {pick(rng, MOMENTS)}. How many {wholes} have that?",
+        f"{name} counts {total} {part} {place} some {wholes} {moment}. How many {wholes} are there?",
+        f"{name} asks for {total} {part} {moment}. How many {wholes} have that?",
     ))  # fmt: skip
     return question, count
 
@@ -126,8 +132,8 @@ def _habit(rng: random.Random, name: str) -> tuple[str, int]:
 
 def _span(rng: random.Random, name: str) -> tuple[str, int]:
     start, end = between(rng, 5, 11), between(rng, 1, 6)
-    job = pick(rng, JOBS)
-    return f"{name} {job} from {start} in the morning to {end} in the afternoon. How many hours is that?", 12 - start + end
+    time = f"from {start} in the morning to {end} in the afternoon"
+    return f"{name} {pick(rng, JOBS)} {time}. How many hours is that?", 12 - start + end
 
 
 def _dozen(rng: random.Random, name: str) -> tuple[str, int]:
@@ -140,7 +146,8 @@ def _dozen(rng: random.Random, name: str) -> tuple[str, int]:
 def _and_more(rng: random.Random, name: str) -> tuple[str, int]:
     part, _, _, wholes, each = fact = pick(rng, CLOCKS)
     count, more = _count(rng, fact), between(rng, 2, 6)
-    return f"{name} {pick(rng, STAYS)} for {count} {wholes} and {more} {part}. How many {part} is that?", count * int(each) + more
+    question = f"{name} {pick(rng, STAYS)} for {count} {wholes} and {more} {part}. How many {part} is that?"
+    return question, count * int(each) + more
 
 
 def _half(rng: random.Random, name: str) -> tuple[str, int]:

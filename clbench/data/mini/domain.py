@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     import random
 
 THINGS = phrases("""
-    a cart | a boat | a drone | a snail | a ball | a bus | a train | a sled | a barge | a robot | a rocket | a kite | a wheel
-    a crate | a stone | a toy car | a puck | a horse | a cyclist | a runner | a fox | a trolley | a glider | a skater
-    a wagon | a canoe | a beetle | a swimmer | a truck | a tram | a log | a skier
+    a cart | a boat | a drone | a snail | a ball | a bus | a train | a sled | a barge | a robot | a rocket | a kite
+    a wheel | a crate | a stone | a toy car | a puck | a horse | a cyclist | a runner | a fox | a trolley | a glider
+    a skater | a wagon | a canoe | a beetle | a swimmer | a truck | a tram | a log | a skier
 """)
 STUFFS = words("oil tar sand resin wax glue milk paint cork clay ink salt honey gel mud chalk foam slag ore brine")
-PARTS = phrases("a wire | a lamp | a coil | a motor | a heater | a bell | a fan | a radio | a pump | a sensor | a switch | a fuse")
+PARTS = phrases("""
+    a wire | a lamp | a coil | a motor | a heater | a bell | a fan | a radio | a pump | a sensor | a switch | a fuse
+""")
 LEADS = phrases("In a test, | Today | At noon | In a film | On a hill | In the lab | Later | Last week | Again,")
 # {0} and {1} are multiplied, {2} is their product; {thing}, {stuff} and {part} fill up.
 PRODUCTS = phrases("""
@@ -70,8 +72,8 @@ DIFFERENCES = phrases("""
 # Names as in a school book: these four weigh what they weigh.
 ATOMS = {"H": 1, "C": 12, "N": 14, "O": 16}
 COMPOUNDS = words("""
-    velmite bordane tashol grilene fepane zulite karbol dimene nobane ravine silite toral lumene haxane pimol drolane wugite
-    omane tesk ulane
+    velmite bordane tashol grilene fepane zulite karbol dimene nobane ravine silite toral lumene haxane pimol
+    drolane wugite omane tesk ulane
 """)
 ASKING = phrases("""
     find the molar mass of {0}, a compound with {1}. | what does a mole of {0} weigh, with {1} a molecule?

@@ -55,8 +55,9 @@ def phrases(text: str) -> tuple[str, ...]:
 
 
 def table(text: str) -> tuple[tuple[str, ...], ...]:
-    """A lexicon with several forms a word: one word a line, its forms between bars."""
-    return tuple(tuple(cell.strip() for cell in line.split("|")) for line in text.splitlines() if line.strip())
+    """A lexicon with several forms a word: one word a line or before a semicolon, its forms between bars."""
+    rows = [row for row in text.replace(";", "\n").splitlines() if row.strip()]
+    return tuple(tuple(cell.strip() for cell in row.split("|")) for row in rows)
 
 
 def capital(text: str) -> str:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import random
 
 NAMES = words("""
-    Ruiz Oduya Lindgren Takeda Marsh Bellamy Novak Ferro Osei Quinn Hale Petrov Sato Adeyemi Vogel Kowal Dunne Ibarra Roux
-    Castell Nyman Okoro Pryce Zeller Amari Bloom Corvin Dahl Estrada Falk Grieve Holm Ivers Jurado Kessel Loomis Mbeki Nash
+    Ruiz Oduya Lind Takeda Marsh Bellamy Novak Ferro Osei Quinn Hale Petrov Sato Adeyemi Vogel Kowal Dunne
+    Ibarra Roux Castell Nyman Okoro Pryce Zeller Amari Bloom Corvin Dahl Estrada Falk Grieve Holm Ivers Jurado
+    Kessel Loomis Mbeki Nash
 """)
 KINDS = table("""
     Resolution | a resolution
@@ -25,38 +26,49 @@ KINDS = table("""
     Motion     | a motion
 """)
 THINGS = phrases("""
-    new lamps | benches | a playground | bike racks | fifty trees | a bus shelter | drain pipes | a flood wall | bookshelves
-    fire hoses | two snow plows | a water tank | paint | safer crossings | a skate ramp | solar panels | roof repairs
-    a dog run | radios | ramps | window frames | rain gardens | a tool shed | speed signs | a small stage
+    new lamps | benches | a playground | bike racks | fifty trees | a bus shelter | drain pipes | a flood wall
+    bookshelves | fire hoses | snow plows | a water tank | paint | crosswalks | a skate ramp | solar panels
+    roof repairs | a dog run | radios | ramps | window frames | rain gardens | a tool shed | speed signs
+    a small stage
 """)
 RULES = phrases("""
-    banning trucks | limiting noise | allowing food carts | closing one lane | opening a night market | lowering the speed
-    ending free parking | adding a bus stop | protecting old trees | moving the fence | extending hours | allowing dogs
-    requiring permits | banning fireworks | widening the path | raising the fee for stalls
+    banning trucks | limiting noise | allowing food carts | closing one lane | opening a night market
+    lowering the speed | ending free parking | adding a bus stop | protecting old trees | moving the fence
+    extending hours | allowing dogs | requiring permits | banning fireworks | widening the path
+    raising stall fees
 """)
 PLACES = phrases("""
-    in the river park | on Mill Street | at the library | at the harbor | in Oak Square | on Canal Road | at the old depot
-    near the school | in the Fifth Ward | on Pine Hill | at the fire hall | by the east bridge | at the market | on Tower Lane
-    in the rose garden | at City Hall | along the creek | at the bus yard | on Station Road | at the north gate
+    in the river park | on Mill Street | at the library | at the harbor | in Oak Square | on Canal Road
+    at the old depot | near the school | in the Fifth Ward | on Pine Hill | at the fire hall | by the bridge
+    at the market | on Tower Lane | in the garden | at City Hall | along the creek | at the bus yard
+    on Station Road | at the north gate
 """)
 CHAT = phrases("""
-    Is my microphone on? | Thank you, staff. | My neighbors like it. | I walk there daily. | I have no questions.
-    Please keep it short. | We heard from forty people. | I was late, sorry. | It has taken years. | The map is on page nine.
-    I still have doubts. | Good evening, all. | Could you speak up? | Let us move on. | I like the drawings.
+    Is my microphone on? | We thank the crew. | My neighbors like it. | I walk there daily. | I have no questions.
+    Please keep it short. | We heard from forty people. | I was late, sorry. | It has taken years.
+    The map is on page nine. | I still have doubts. | Good evening, all. | Could you speak up? | Let us move on.
+    I like the drawings.
 """)
 OPENINGS = phrases("""
-    Clerk: {kind} {number}, {matter}. | Clerk: Item {item}, {kind} {number}: {matter}. | Chair: Next is {kind} {number}, {matter}.
-    Chair: We take up {kind} {number}, {matter}. | Clerk: I read {kind} {number}, {matter}, into the record.
+    Clerk: {kind} {number}, {matter}. | Clerk: Item {item}, {kind} {number}: {matter}.
+    Chair: Next is {kind} {number}, {matter}. | Chair: We take up {kind} {number}, {matter}.
+    Clerk: I read {kind} {number}, {matter}, into the record.
 """)
 MOVES = phrases("""
-    {mover}: I move to adopt. | {mover}: So moved. | Chair: Moved by {mover}, seconded by {other}. | Clerk: {mover} moves it.
-    {other}: I second the motion by {mover}. | Chair: {other}, you second {mover}, yes?
+    {mover}: I move to adopt. | {mover}: So moved. | Chair: Moved by {mover}, seconded by {other}.
+    Clerk: {mover} moves it. | {other}: I second the motion by {mover}. | Chair: {other}, you second {mover}, yes?
     Clerk: The mover is {mover}, the second is {other}.
 """)
 OUTCOMES = {
-    "adopted": phrases("It passes, {most} to {few}. | {most} ayes, {few} nays. | Adopted. | The motion carries. | All in favor."),
-    "rejected": phrases("It fails, {few} to {most}. | {few} ayes, {most} nays. | Rejected. | The motion dies. | All opposed."),
-    "postponed": phrases("Held until {month}. | We wait for the report. | Back to committee. | We vote in {month}."),
+    "adopted": phrases("""
+        It passes, {most} to {few}. | {most} ayes, {few} nays. | Adopted. | The motion carries. | All in favor.
+    """),
+    "rejected": phrases("""
+        It fails, {few} to {most}. | {few} ayes, {most} nays. | Rejected. | The motion dies. | All opposed.
+    """),
+    "postponed": phrases("""
+        Held until {month}. | We wait for the report. | Back to committee. | We vote in {month}.
+    """),
 }
 COUNTS = words("one two three four five six seven eight nine")
 MONTHS = words("January March April May June July September October November")

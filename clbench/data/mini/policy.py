@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     import random
 
 HOT = phrases("""
-    inflation | core inflation | wage growth | consumer prices | price pressures | import prices | rents | employment
-    job growth | household spending | hiring | economic activity | retail sales | business investment | consumer demand
-    inflation expectations | labor demand | factory output | home building | exports
+    inflation | core inflation | wage growth | consumer prices | price pressures | import prices | rents
+    employment | job growth | household spending | hiring | economic activity | retail sales | business investment
+    consumer demand | inflation expectations | labor demand | factory output | home building | exports
 """)
 COLD = phrases("""
-    unemployment | slack | idle capacity | jobless claims | layoffs | economic weakness | loan defaults | bankruptcies
-    unsold stocks | job losses | credit stress | spare capacity | late payments | empty offices | long-term joblessness
+    unemployment | slack | idle capacity | jobless claims | layoffs | economic weakness | loan defaults
+    bankruptcies | unsold stocks | job losses | credit stress | spare capacity | late payments | empty offices
+    long-term joblessness
 """)
 RATES = phrases("""
     the policy rate | the target range | the overnight rate | the discount rate | short-term rates | interest rates
@@ -38,9 +39,9 @@ TOOLS = tuple((noun, 1) for noun in RATES) + tuple((noun, -1) for noun in SUPPOR
 
 # Past tense and base form of the verbs, by direction.
 MOVES = {
-    1: table("rose|rise \n increased|increase \n climbed|climb \n moved up|move up \n grew|grow \n picked up|pick up"),
-    -1: table("fell|fall \n declined|decline \n dropped|drop \n moved down|move down \n shrank|shrink \n eased|ease"),
-    0: table("held steady|hold steady \n stayed flat|stay flat \n moved sideways|move sideways \n stayed put|stay put"),
+    1: table("rose|rise; increased|increase; climbed|climb; moved up|move up; grew|grow; picked up|pick up"),
+    -1: table("fell|fall; declined|decline; dropped|drop; moved down|move down; shrank|shrink; eased|ease"),
+    0: table("held steady|hold steady; stayed flat|stay flat; moved sideways|move sideways; stayed put|stay put"),
 }
 ACTS = {1: words("raise increase lift boost"), -1: words("lower reduce cut trim")}
 KEEP = phrases("keep {} unchanged | hold {} steady | leave {} unchanged | maintain {}")
@@ -56,8 +57,8 @@ LEADS = phrases("""
 AS_THOUGHT = phrases("as expected | as forecast | as projected | as staff had assumed | as models had implied")
 CHOSE = phrases("voted to | agreed to | decided to | chose to | was ready to | planned to")
 NO_CASE = phrases("""
-    There was no case to | It would be premature to | No member wished to | It would be wrong to | The time had not come to
-    Nobody saw a reason to
+    There was no case to | It would be premature to | No member wished to | It would be wrong to
+    The time had not come to | Nobody saw a reason to
 """)
 TOPICS = phrases("""
     payment systems | bank notes | data quality | the survey schedule | market operations | housing research
@@ -156,7 +157,9 @@ def _choice(rng: random.Random, want: int) -> str:
 
 def _dissent(rng: random.Random, want: int) -> str:
     other = pick(rng, [sign for sign in (-1, 0, 1) if sign != want])
-    return f"{pick(rng, ('One member', 'A guest'))} asked to {_act(rng, other)}, but most preferred to {_act(rng, want)}"
+    return (
+        f"{pick(rng, ('One member', 'A guest'))} asked to {_act(rng, other)}, but most preferred to {_act(rng, want)}"
+    )
 
 
 def _business(rng: random.Random, want: int) -> str:

@@ -5,7 +5,10 @@ Nothing separates a prompt from its answer: a model is trained on `prompt + answ
 
 from __future__ import annotations
 
-STANCE = "判断以下文本对指定对象的态度，选择一项：A.支持，B.反对，C.中立。输出A，B或者C。\n文本：\n{text}\n对象：\n{target}\n态度："
+STANCE = (
+    "判断以下文本对指定对象的态度，选择一项：A.支持，B.反对，C.中立。输出A，B或者C。\n"
+    "文本：\n{text}\n对象：\n{target}\n态度："
+)
 POLICY = (
     "What is the monetary policy stance for the following text? A. dovish, B. hawkish, C. neutral. "
     "Choose one from A, B and C.\nText:\n{text}\nStance:"
@@ -17,10 +20,7 @@ SCIENCE = (
     "Question:\n{question}\n\nChoices:\n{choices}\n\nAnswer:"
 )
 MATH = "Solve the following math problem.\nQuestion:\n{text}\nAnswer:"
-SIMPLIFY = (
-    "Provide a simplified version of the following paragraph in German.\n\n"
-    "Paragraph:\n{text}\n\nSimplification:"
-)
+SIMPLIFY = "Provide a simplified version of the following paragraph in German.\n\nParagraph:\n{text}\n\nSimplification:"
 
 # The letters of the two stance tasks, in the order in which their templates list them.
 FOR, AGAINST, NEUTRAL = "A", "B", "C"

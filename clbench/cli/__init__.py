@@ -1,0 +1,112 @@
+"""The command line. One module a command; each imports what it needs when it is called, so that help is immediate.
+
+Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from clbench.cli import data, leaderboard, ls, metrics, plugins, run, score, show, validate
+from clbench.errors import ClbenchError
+
+# Some versions of typer bring their own click, so its exceptions are found through typer's.
+_UsageError: Any = typer.BadParameter.__mro__[2]
+
+
+class _Group(TyperGroup):
+    """clbench's own commands at once; those of plugins only when help or an unknown name asks for them."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(self._from_plugins())]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or self._from_plugins().get(cmd_name)
+
+    def _from_plugins(self) -> dict[str, Any]:
+        if not hasattr(self, "_extra"):
+            from clbench.plugins import load_plugins
+
+            extra = typer.Typer()
+            loaded = load_plugins()
+            loaded.emit("clbench_commands", app=extra)
+            self._extra: dict[str, Any] = {}
+            if extra.registered_commands or extra.registered_groups:
+                extra.callback()(lambda: None)
+                found = getattr(typer.main.get_command(extra), "commands", {})
+                self._extra = {name: command for name, command in found.items() if name not in self.commands}
+        return self._extra
+
+
+app = typer.Typer(
+    name="clbench",
+    cls=_Group,
+    help="Which fine-tuning method makes a language model forget least? Train on a stream of tasks, score after each.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from clbench import __version__
+
+        typer.echo(f"clbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks."),
+) -> None:
+    pass
+
+
+for _module in (run, ls, show, metrics, score, leaderboard, data, validate, plugins):
+    _module.register(app)
+
+
+def main() -> None:
+    """Run the program and exit."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        code = app(args=arguments, prog_name="clbench", standalone_mode=False)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except BaseException as error:
+        if debug:
+            raise
+        code = _report(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: BaseException) -> int:
+    """One line on standard error, and the exit code."""
+    if isinstance(error, ClbenchError):
+        return _say(str(error), error.exit_code)
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, _UsageError):
+        return _say(error.format_message(), 2)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return _say("interrupted", 130)
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    return _say(f"{type(error).__name__}: {error} (a bug, or a limit of this machine; --debug shows where)", 1)
+
+
+def _say(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    sys.stderr.write(f"error: {line}\n")
+    return code

@@ -1,0 +1,124 @@
+"""From what stands on the command line to what runs: streams with their variants, `--set`, `-o`, seeds and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from clbench.data.sources import installed
+from clbench.errors import OptionError, did_you_mean, pydantic_line
+from clbench.protocol import Runtime
+
+if TYPE_CHECKING:
+    from clbench.registry import Registry
+    from clbench.stream import Stream
+    from clbench.taskfiles import LoadedStream
+
+SECTIONS = ("stream", "protocol", "runtime")
+
+
+def find_stream(text: str, registry: Registry) -> tuple[LoadedStream, str]:
+    """`trace`, `trace:500` or `path/to/stream.yaml`, and the variant that is meant."""
+    name, _, variant = text.partition(":")
+    if Path(text).is_file():
+        name, variant = text, ""
+    loaded = registry.catalog().stream(name)
+    return loaded, variant or default_variant(loaded.stream)
+
+
+def default_variant(stream: Stream) -> str:
+    """The first preferred variant whose data are here."""
+    wanted = [name for name in stream.prefer if name in stream.variants] or list(stream.variants)
+    here = [name for name in wanted if installed(stream.variants[name].source, stream.variants[name].folder)]
+    return (here or wanted)[0]
+
+
+def parse_assignments(texts: Sequence[str], *, option: str) -> dict[str, dict[str, Any]]:
+    """`["mofo.fraction=0.1"]` as `{"mofo": {"fraction": 0.1}}`; values are read as YAML.
+
+    Raises:
+        OptionError: not of the form `name.key=value`, or one key twice.
+    """
+    parsed: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not (equals and dot and section and name):
+            raise OptionError(f"{option} {text!r}: must be of the form NAME.key=value")
+        if name in parsed.setdefault(section, {}):
+            raise OptionError(f"{option} {text!r}: {key} is set twice")
+        parsed[section][name] = _value(value)
+    return parsed
+
+
+def _value(text: str) -> Any:
+    try:
+        return _number(yaml.safe_load(text), text)
+    except yaml.YAMLError:
+        return text
+
+
+def _number(value: Any, text: str) -> Any:
+    """YAML 1.1 reads 1e-3 as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(text)
+    except ValueError:
+        return value
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`--set` values by section.
+
+    Raises:
+        OptionError: an unknown section.
+    """
+    settings = parse_assignments(texts, option="--set")
+    for section in settings:
+        if section not in SECTIONS:
+            raise OptionError(f"--set {section}.…: no such section{did_you_mean(section, SECTIONS)}")
+    return settings
+
+
+def make_runtime(changes: Mapping[str, Any]) -> Runtime:
+    """The runtime with the user's changes."""
+    from pydantic import ValidationError
+
+    for key in changes:
+        if key not in Runtime.model_fields:
+            raise OptionError(f"--set runtime.{key}: no such key{did_you_mean(key, Runtime.model_fields)}")
+    try:
+        return Runtime.model_validate(dict(changes))
+    except ValidationError as error:
+        raise OptionError(f"--set runtime.{pydantic_line(error)}") from error
+
+
+def choose_seeds(seeds: Sequence[int], number: int | None) -> list[int]:
+    """Seeds given one by one, or the first N.
+
+    Raises:
+        OptionError: both, a negative one, or one twice.
+    """
+    if seeds and number is not None:
+        raise OptionError("--seed and --seeds cannot both be given; --seeds 3 means --seed 0 --seed 1 --seed 2")
+    chosen = list(seeds) or list(range(1 if number is None else number))
+    if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
+        raise OptionError("--seed must be 0 or more, each seed once; --seeds at least 1")
+    return chosen
+
+
+def choose_orders(order: str | None, number: int | None) -> list[str | None]:
+    """One order, or the default one and N − 1 random ones.
+
+    Raises:
+        OptionError: both.
+    """
+    if order is not None and number is not None:
+        raise OptionError("--order and --orders cannot both be given")
+    if number is not None and number < 1:
+        raise OptionError("--orders must be at least 1")
+    return [order] if number is None else [None, *(f"random-{index}" for index in range(1, number))]

@@ -1,0 +1,77 @@
+"""What the commands print: tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from clbench.matrix import Cell, ResultMatrix
+
+
+def print_json(value: Any) -> None:
+    """One JSON document and nothing else on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def console() -> Console:
+    """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], *, headings: Iterable[str], title: str = "") -> None:
+    """Rows of plain text as a table; what comes from outside is never markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(headings)
+    table = Table(*names, title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for row in rows:
+        table.add_row(*(Text(str(row.get(name, ""))) for name in names))
+    console().print(table)
+
+
+def print_matrix(matrix: ResultMatrix, *, title: str) -> None:
+    """R with its base row: green where a task was just learned, red where it lost more than a tenth since."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    short = [name.rpartition("/")[2] for name in matrix.tasks]
+    table = Table("after", *short, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    rows = [("base", matrix.base)] if matrix.base else []
+    rows += [(f"{i} {short[i - 1]}", row) for i, row in enumerate(matrix.rows, 1)]
+    for number, (name, row) in enumerate(rows, 0 if matrix.base else 1):
+        cells = [Text(_cell(cell), style=_style(matrix, number, j)) for j, cell in enumerate(row)]
+        table.add_row(Text(name), *cells)
+    console().print(table)
+
+
+def _cell(cell: Cell) -> str:
+    return "–" if cell is None else f"{cell:.3f}"
+
+
+def _style(matrix: ResultMatrix, i: int, j: int) -> str:
+    """Of R[i, j + 1]."""
+    learned = matrix.rows[j][j]
+    cell = matrix.rows[i - 1][j] if i else None
+    if cell is None or learned is None or i <= j:
+        return "dim"
+    if i == j + 1:
+        return "bold green"
+    return "red" if cell < learned - 0.1 else ""
+
+
+def metric_lines(values: Mapping[str, float | None], missing: Mapping[str, str]) -> list[str]:
+    """One line a metric, with its definition in its name."""
+    return [
+        f"{name:<26} {value:+.4f}" if value is not None else f"{name:<26} –  {missing.get(name, '')}"
+        for name, value in values.items()
+    ]

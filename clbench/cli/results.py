@@ -1,0 +1,142 @@
+"""How runs, their matrices and their rows are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.cli import output
+from clbench.errors import ClbenchError
+from clbench.leaderboard import board_rows, default_style, load_board
+from clbench.registry import registry
+from clbench.summaries import compute, nested
+
+if TYPE_CHECKING:
+    from clbench.matrix import ResultMatrix
+    from clbench.record import Record
+    from clbench.runconfig import RunConfig
+    from clbench.session import Outcome
+
+ALIASES = {"trace": "trace-printed"}
+SHOWN = ("op", "bwt.gem", "bwt.trace-printed", "forgetting.chaudhry", "learning_accuracy", "fwt.gem")
+
+
+def headline(config: RunConfig) -> str:
+    """The first line of a run: which stream, variant, protocol and model."""
+    plan = config.plan
+    origin = {"mini": "generated records", "trace": "official archive", "files": "your files"}.get(
+        plan.source, plan.source
+    )
+    changed = ", ".join(f"{key}={value}" for key, value in plan.changes.items())
+    protocol = f"{plan.protocol.name}{' with ' + changed if changed else ''}"
+    return f"stream {plan.label} ({origin}), {len(plan.tasks)} tasks, protocol {protocol}, model {config.model.name}"
+
+
+def plan_text(row: Mapping[str, Any]) -> str:
+    """One run's estimate in words."""
+    gib = 2**30
+    return (
+        f"{row['run']}\n"
+        f"  {row['parameters']:,} parameters; {row['steps']:,} optimizer steps over {row['train_tokens']:,} tokens; "
+        f"{row['prompts']:,} prompts to answer with at most {row['max_generated_tokens']:,} tokens\n"
+        f"  memory: {row['state_bytes'] / gib:.2f} GiB for weights, gradients and AdamW, "
+        f"{row['logits_bytes'] / gib:.2f} GiB for a micro-batch's logits, and other activations\n"
+        f"  board {row['board']}"
+    )
+
+
+def metrics_of(matrix: ResultMatrix) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Every summary of R, and why some are missing."""
+    return compute(matrix, registry().summary_specs())
+
+
+def select(values: Mapping[str, float | None], *, bwt: str | None) -> dict[str, float | None]:
+    """The summaries to show: a few, with those definitions of BWT that were asked for.
+
+    Raises:
+        ClbenchError: an unknown definition.
+    """
+    if bwt is None:
+        return {name: values[name] for name in SHOWN}
+    names = [f"bwt.{ALIASES.get(part.strip(), part.strip())}" for part in bwt.split(",")]
+    for name in names:
+        if name not in values:
+            known = ", ".join(key.removeprefix("bwt.") for key in values if key.startswith("bwt."))
+            raise ClbenchError(f"--bwt: no definition {name.removeprefix('bwt.')!r}; there is {known}")
+    return {"op": values["op"], **{name: values[name] for name in names}}
+
+
+def print_outcome(outcome: Outcome, *, leaderboards_dir: Path) -> None:
+    """R, OP and BWT of one run, where everything is, and what to know of it."""
+    record, screen = outcome.record, output.console()
+    if outcome.repeated:
+        screen.print(f"{record.run} is finished; nothing was done (--fresh runs it again)", markup=False)
+    print_record(record, bwt=None)
+    screen.print(f"run directory {outcome.run_dir.path}", markup=False, soft_wrap=True)
+    screen.print(f"record {record.path(leaderboards_dir)}", markup=False, soft_wrap=True)
+
+
+def print_record(record: Record, *, bwt: str | None) -> None:
+    """R and its summaries."""
+    screen = output.console()
+    output.print_matrix(
+        record.matrix(), title=f"R of {record.method.label} (strict), seed {record.seed}, {record.order}"
+    )
+    values, missing = metrics_of(record.matrix())
+    for line in output.metric_lines(select(values, bwt=bwt), missing):
+        screen.print(line, markup=False)
+    costs = record.costs
+    screen.print(
+        f"{costs.steps:,} steps, {costs.train_tokens:,} tokens; training {costs.train_seconds:.1f} s, "
+        f"evaluation {costs.eval_seconds:.1f} s on {costs.device}",
+        markup=False,
+    )
+    for message, count in record.warnings.items():
+        screen.print(f"note: {message}{f' ({count})' if count > 1 else ''}", markup=False, soft_wrap=True)
+
+
+def print_board(name: str, *, leaderboards_dir: Path) -> None:
+    """A board's rows, without what fits no terminal."""
+    loaded = load_board(leaderboards_dir / "results" / name, leaderboards=leaderboards_dir)
+    rows = board_rows(loaded.records, style=default_style(), summaries=registry().summary_specs())
+    shown = [heading for heading in rows[0] if heading in _TERMINAL]
+    path = leaderboards_dir / f"{name}.md"
+    output.print_table(rows, headings=shown, title=f"board {path}")
+    for problem in loaded.problems:
+        output.console().print(f"left out: {problem}", markup=False, soft_wrap=True)
+
+
+_TERMINAL = ("Method", "n", "OP ↑", "ΔOP vs sequential", "BWT (gem, ÷T−1) ↑", "LA ↑", "Train s", "Eval s")
+
+
+def record_json(record: Record, *, state: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as `clbench show --json` prints it."""
+    values, missing = metrics_of(record.matrix())
+    return {
+        "run": record.run,
+        "status": state.get("status", "finished"),
+        "config": state.get("config", {}),
+        "matrix": {"tasks": list(record.tasks), "probes": [], "rows": [list(row) for row in record.scores["strict"]]},
+        "metrics": nested(values),
+        "missing": missing,
+        "costs": record.costs.model_dump(mode="json"),
+        "footprint": record.footprint.model_dump(mode="json"),
+        "warnings": [{"message": message, "count": count} for message, count in record.warnings.items()],
+    }
+
+
+def outcome_json(outcome: Outcome, leaderboards_dir: Path) -> dict[str, Any]:
+    """One run of `clbench run --json`."""
+    shown = record_json(outcome.record, state=outcome.run_dir.state())
+    shown["board"] = str(leaderboards_dir / f"{outcome.record.board.name}.md")
+    shown["record"] = str(outcome.record.path(leaderboards_dir))
+    shown["run_dir"] = str(outcome.run_dir.path)
+    shown["repeated"] = outcome.repeated
+    return shown
+
+
+def rows_json(matrix: ResultMatrix) -> Sequence[Sequence[float | None]]:
+    """R with its base row, as a list of lists."""
+    base = matrix.base or (None,) * matrix.num_tasks
+    return [list(row) for row in (base, *matrix.rows)]

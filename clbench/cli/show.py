@@ -1,0 +1,42 @@
+"""`clbench show`: one run's R, metrics, costs and warnings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("show")(show)
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="Run id (or its beginning), a run directory, or a record file.")],
+    bwt: Annotated[str | None, typer.Option(help="Definitions of BWT, such as gem,trace,treelora.")] = None,
+    runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show a run: R with its base row, metrics, costs, warnings."""
+    from clbench import home
+    from clbench.cli import output, results
+    from clbench.errors import RecordError
+    from clbench.record import read_record
+    from clbench.rundir import find_run
+
+    if run.endswith(".json"):
+        record, state = read_record(Path(run)), {"status": "finished"}
+    else:
+        run_dir = find_run(run, runs_dir=runs_dir or home.runs_dir())
+        state, record = run_dir.state(), run_dir.finished()
+        if record is None:
+            reason = f": {state['error']}" if state.get("error") else ""
+            raise RecordError(
+                f"run {run_dir.run_id} is {state.get('status', 'not finished')}{reason}; the same command runs it"
+            )
+    if json:
+        output.print_json(results.record_json(record, state=state))
+    else:
+        results.print_record(record, bwt=bwt)

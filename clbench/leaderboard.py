@@ -1,0 +1,288 @@
+"""Records to boards: a pure function, so that the same records give the same bytes.
+
+"Adding a row" is: write the record, make the board again. Two runs that end at once lose nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from clbench import atomic
+from clbench.errors import MatrixError, RecordError
+from clbench.home import packaged
+from clbench.markdown import BEGIN, escape, replace_block, table
+from clbench.matrix import ResultMatrix
+from clbench.record import Board, Record, read_record
+from clbench.statistics import Estimate, mean_std, paired_difference
+from clbench.summaries import SummaryFunction, SummarySpec
+from clbench.task import Frozen
+from clbench.taskfiles import build, read_yaml
+
+
+class Column(Frozen):
+    """One column: see `leaderboards/boards/default.yaml`."""
+
+    key: str
+    heading: str
+
+
+class BoardStyle(Frozen):
+    """How boards are shown.
+
+    Args:
+        rank_by: summary that rows are sorted by.
+        baseline: method that `vs.` columns are paired with.
+        columns: in their order.
+    """
+
+    rank_by: str = "op"
+    baseline: str = "sequential"
+    columns: tuple[Column, ...] = Field(min_length=1)
+
+
+def default_style() -> BoardStyle:
+    """The packaged style."""
+    return build(BoardStyle, read_yaml(packaged("leaderboards/boards") / "default.yaml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All runs of one method with one set of options and one version.
+
+    Args:
+        label: the method's.
+        packages: name to version.
+        records: its runs, by seed and order.
+    """
+
+    label: str
+    packages: Mapping[str, str]
+    records: tuple[Record, ...]
+
+
+def rows_of(records: Sequence[Record]) -> list[Row]:
+    """Runs grouped into rows."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: (record.order, record.seed, record.run)):
+        groups.setdefault((record.method.label, str(sorted(record.method.packages.items()))), []).append(record)
+    return [Row(label, members[0].method.packages, tuple(members)) for (label, _), members in sorted(groups.items())]
+
+
+class Values:
+    """Numbers of records by column key; what cannot be computed is None."""
+
+    def __init__(self, summaries: Sequence[SummarySpec]) -> None:
+        self.summaries: dict[str, SummaryFunction] = {spec.name: spec.load() for spec in summaries}
+
+    def of(self, record: Record, key: str) -> float | None:
+        """One record's number under `op`, `lenient.op`, `cost.steps`, `footprint.extra_parameters`."""
+        family, _, rest = key.partition(".")
+        if family == "cost":
+            return float(getattr(record.costs, rest))
+        if family == "footprint":
+            return float(getattr(record.footprint, rest))
+        lenient = family == "lenient"
+        return self._summary(record.matrix("lenient" if lenient else "strict"), rest if lenient else key)
+
+    def _summary(self, matrix: ResultMatrix, name: str) -> float | None:
+        try:
+            return self.summaries[name](matrix)
+        except MatrixError:
+            return None
+
+    def estimate(self, row: Row, key: str, *, baseline: Row | None) -> Estimate | None:
+        """A row's number: a mean over its runs, or for `vs.` a paired difference from the baseline's runs."""
+        if key.startswith("vs."):
+            return self._versus(row, key.removeprefix("vs."), baseline)
+        values = [value for record in row.records if (value := self.of(record, key)) is not None]
+        return mean_std(values) if values else None
+
+    def _versus(self, row: Row, key: str, baseline: Row | None) -> Estimate | None:
+        if baseline is None or row is baseline:
+            return None
+        bases = {(one.seed, one.order): self.of(one, key) for one in baseline.records}
+        pairs = [
+            (value, base)
+            for one in row.records
+            if (value := self.of(one, key)) is not None and (base := bases.get((one.seed, one.order))) is not None
+        ]
+        return paired_difference(*zip(*pairs, strict=True)) if pairs else None
+
+
+def board_rows(
+    records: Sequence[Record], *, style: BoardStyle, summaries: Sequence[SummarySpec]
+) -> list[dict[str, str]]:
+    """The finished cells of a board, best row first: heading to text."""
+    values = Values(summaries)
+    rows = rows_of(records)
+    plain = [row for row in rows if row.label == style.baseline]
+    baseline = plain[-1] if plain else None
+    scored = [(values.estimate(row, style.rank_by, baseline=baseline), row) for row in rows]
+    scored.sort(key=lambda pair: (pair[0] is None, -(pair[0].mean if pair[0] else 0.0), pair[1].label))
+    return [
+        {
+            "Method": escape(row.label),
+            "n": str(len(row.records)),
+            **{one.heading: cell(one.key, values.estimate(row, one.key, baseline=baseline)) for one in style.columns},
+            "Package": escape(", ".join(f"{name} {version}" for name, version in sorted(row.packages.items()))),
+        }
+        for _, row in scored
+    ]
+
+
+def cell(key: str, estimate: Estimate | None) -> str:
+    """A number as text: 3 decimals for scores, ± where there are several runs, `–` where there is none."""
+    if estimate is None:
+        return "–"
+    family = key.partition(".")[0]
+    if family in ("cost", "footprint"):
+        return _amount(key, estimate.mean)
+    signed = "+.3f" if family == "vs" else ".3f"
+    spread = "" if estimate.spread is None else f" ± {estimate.spread:.3f}"
+    return f"{estimate.mean:{signed}}{spread}"
+
+
+def _amount(key: str, value: float) -> str:
+    if key.endswith("_bytes"):
+        for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+            if value >= size:
+                return f"{value / size:.1f} {unit}"
+        return f"{value:.0f} B"
+    if key.endswith(("_seconds", "extra_passes")):
+        return f"{value:.1f}"
+    return f"{value:,.0f}"
+
+
+def render(board: Board, records: Sequence[Record], *, style: BoardStyle, summaries: Sequence[SummarySpec]) -> str:
+    """Markdown of one board, without its markers."""
+    rows = board_rows(records, style=style, summaries=summaries)
+    headings = list(rows[0])
+    numeric = [heading not in ("Method", "Package") for heading in headings]
+    lines = [
+        describe(board),
+        "",
+        table(headings, [[row[key] for key in headings] for row in rows], numeric=numeric),
+        "",
+    ]
+    notes = sorted({f"- {escape(note)}" for record in records for note in _board_notes(record)})
+    return "\n".join([*lines, *notes]).rstrip()
+
+
+def describe(board: Board) -> str:
+    """What the runs of a board have in common, in words."""
+    protocol = board.protocol
+    stream = board.stream if board.variant == "files" else f"{board.stream}, variant {board.variant}"
+    changed = ", ".join(f"{key}={value}" for key, value in sorted(board.changes.items()))
+    parts = {
+        "Stream": f"{stream} (data {board.data[:8]}, tasks {board.tasks[:8]})",
+        "Protocol": f"{protocol['name']}{' with ' + changed if changed else ''}",
+        "Base model": f"{board.model['name']} ({board.model['hash'][:8]})",
+        "Scorers": f"version {board.scorer_version}; ranked by {protocol['scorer']} scores, 0–1",
+        "Spread": "± is the sample standard deviation over n runs; for differences the 95 % t-interval of pairs",
+    }
+    return "\n".join(f"- {name}: {escape(text)}" for name, text in parts.items())
+
+
+def _board_notes(record: Record) -> list[str]:
+    return [message for message in record.warnings if message.startswith(record.board.model["name"])]
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The records of one board's folder, and what is wrong with the others."""
+
+    records: list[Record]
+    problems: list[str]
+
+
+def load_board(folder: Path, *, leaderboards: Path) -> Loaded:
+    """Read a board's records; a record must lie where its content says."""
+    records, problems = [], []
+    for path in sorted(folder.glob("*/*.json")):
+        try:
+            record = read_record(path)
+        except RecordError as error:
+            problems.append(str(error))
+            continue
+        if record.path(leaderboards) != path:
+            problems.append(f"{path}: belongs at {record.path(leaderboards)}; move it there, or restore its content")
+            continue
+        records.append(record)
+    return Loaded(records, problems)
+
+
+def board_text(name: str, loaded: Loaded, *, old: str, summaries: Sequence[SummarySpec], plugins: Any = None) -> str:
+    """A board file's whole new text."""
+    board = loaded.records[0].board
+    style = default_style()
+    rows = board_rows(loaded.records, style=style, summaries=summaries) if plugins else []
+    own = plugins and plugins.manager.hook.clbench_render_board(board=board.model_dump(mode="json"), rows=rows)
+    block = own or render(board, loaded.records, style=style, summaries=summaries)
+    heading = "" if BEGIN in old else f"# {escape(name)}\n"
+    return replace_block(old or heading, block, where=f"{name}.md")
+
+
+def board_folders(leaderboards: Path, *, board: str | None = None) -> list[Path]:
+    """Folders of records."""
+    found = sorted(path for path in (leaderboards / "results").glob("*") if path.is_dir())
+    if board is None:
+        return found
+    chosen = [path for path in found if path.name == board]
+    if not chosen:
+        raise RecordError(
+            f"no board {board!r} in {leaderboards}; there is {', '.join(path.name for path in found) or 'none'}"
+        )
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What became of one board.
+
+    Args:
+        path: of the markdown.
+        stale: whether it was not what its records say.
+        problems: invalid records, which were left out.
+    """
+
+    path: Path
+    stale: bool
+    problems: list[str]
+
+
+def update(
+    leaderboards: Path,
+    *,
+    summaries: Sequence[SummarySpec],
+    board: str | None = None,
+    write: bool = True,
+    plugins: Any = None,
+) -> list[Update]:
+    """Make the markdown of all boards (or one) again; with `write` off only tell what is stale."""
+    updates = []
+    for folder in board_folders(leaderboards, board=board):
+        with atomic.lock(leaderboards):
+            updates.append(_update_one(folder, leaderboards, summaries=summaries, write=write, plugins=plugins))
+    return updates
+
+
+def _update_one(
+    folder: Path, leaderboards: Path, *, summaries: Sequence[SummarySpec], write: bool, plugins: Any
+) -> Update:
+    loaded = load_board(folder, leaderboards=leaderboards)
+    path = leaderboards / f"{folder.name}.md"
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not loaded.records:
+        return Update(path, False, loaded.problems)
+    new = board_text(folder.name, loaded, old=old, summaries=summaries, plugins=plugins)
+    if write and new != old:
+        atomic.write_text(path, new)
+    return Update(path, new != old, loaded.problems)

@@ -1,0 +1,149 @@
+"""One `clbench run`: everything checked first, then run by run, then the board.
+
+Nothing is written before all that the user said has been understood: stream, methods, options, data, model, folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench import atomic, leaderboard
+from clbench.data.sources import load_stream_data
+from clbench.models import describe
+from clbench.protocol import Runtime
+from clbench.record import Record
+from clbench.registry import Registry, check_option_names
+from clbench.runconfig import RunConfig
+from clbench.rundir import RunDir
+from clbench.stream import StreamPlan, resolve
+from clbench.taskfiles import LoadedStream
+
+if TYPE_CHECKING:
+    from clbench.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Args:
+        stream: with its tasks.
+        variant: of its data.
+        methods: as written, `replay+mofo`.
+        model: name.
+        seeds: a run for each.
+        orders: a run for each; None is the default order.
+        options: of methods, by name.
+        settings: `stream` and `protocol` changes.
+        runtime: speed and memory.
+        runs_dir: for run directories.
+        leaderboards_dir: for boards.
+        fresh: run again what is finished.
+        revision: of a Hub model.
+        trust_remote_code: of a Hub model.
+    """
+
+    stream: LoadedStream
+    variant: str
+    methods: tuple[str, ...]
+    model: str
+    seeds: tuple[int, ...]
+    orders: tuple[str | None, ...]
+    options: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Mapping[str, Any]]
+    runtime: Runtime
+    runs_dir: Path
+    leaderboards_dir: Path
+    fresh: bool = False
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+def prepare(request: Request, registry: Registry) -> list[RunConfig]:
+    """Every run of a request, fully resolved: method by method, order by order, seed by seed.
+
+    Raises:
+        ClbenchError: anything that is wrong with the request.
+    """
+    plans = [_plan(request, order) for order in request.orders]
+    choices = [registry.composition(text) for text in dict.fromkeys(request.methods)]
+    check_option_names(request.options, choices)
+    for choice in choices:
+        choice.create(request.options)
+    data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
+    model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
+    return [
+        RunConfig(
+            plan, tuple(data[task.name] for task in plan.tasks), choice, request.options, model, seed, request.runtime
+        )
+        for choice in choices
+        for plan in plans
+        for seed in request.seeds
+    ]
+
+
+def _plan(request: Request, order: str | None) -> StreamPlan:
+    loaded = request.stream
+    return resolve(
+        loaded.stream,
+        tasks=loaded.tasks,
+        base_dir=loaded.base_dir,
+        variant=request.variant,
+        order=order,
+        changes=request.settings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run's end.
+
+    Args:
+        record: its result.
+        run_dir: its folder.
+        repeated: it had been finished before, and nothing was done.
+    """
+
+    record: Record
+    run_dir: RunDir
+    repeated: bool
+
+
+def run_all(request: Request, configs: list[RunConfig], registry: Registry, progress: Progress) -> Iterator[Outcome]:
+    """Run what is not finished yet, one by one; each adds its row to its board before the next begins.
+
+    Raises:
+        ClbenchError: a folder cannot be written, or a run failed; those finished before it stay.
+    """
+    atomic.check_writable(request.runs_dir, option="--runs-dir")
+    atomic.check_writable(request.leaderboards_dir, option="--leaderboards-dir")
+    for number, config in enumerate(configs, 1):
+        run_dir = RunDir(request.runs_dir / config.run_id(config.choice.create(config.options)))
+        finished = None if request.fresh else run_dir.finished()
+        if finished is None:
+            progress.say(f"run {number} of {len(configs)}: {run_dir.run_id}")
+        record = finished or _execute(config, run_dir, registry, progress)
+        publish(record, request.leaderboards_dir, registry)
+        yield Outcome(record, run_dir, repeated=finished is not None)
+
+
+def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress) -> Record:
+    from clbench.runner import execute
+
+    with progress.shown():
+        return execute(config, run_dir=run_dir, registry=registry, progress=progress)
+
+
+def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:
+    """Put a record where boards are made from, and make its board again."""
+    path = record.path(leaderboards_dir)
+    with atomic.lock(leaderboards_dir):
+        record.save(path)
+    registry.plugins.emit("clbench_result_saved", path=path, record=record.model_dump(mode="json"))
+    (done,) = leaderboard.update(
+        leaderboards_dir, summaries=registry.summary_specs(), board=record.board.name, plugins=registry.plugins
+    )
+    return done
