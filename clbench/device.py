@@ -1,4 +1,4 @@
-"""Peak memory and name of the device that a run uses."""
+"""The device that a run uses, its name and its peak memory."""
 
 from __future__ import annotations
 
@@ -6,8 +6,29 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
+from clbench.errors import RunError
+
 if TYPE_CHECKING:
     import torch
+    from accelerate import Accelerator
+
+
+def make_accelerator(wanted: str) -> Accelerator:
+    """The device, and the other processes of an `accelerate launch`.
+
+    Args:
+        wanted: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        RunError: a GPU was asked for and there is none.
+    """
+    import torch
+    from accelerate import Accelerator
+
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RunError("runtime.device=cuda, but torch sees no GPU; use --set runtime.device=cpu")
+    no_gpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return Accelerator(cpu=wanted == "cpu" or no_gpu)  # without `cpu`, several CPU processes do not find each other
 
 
 def reset_peak_memory(device: torch.device) -> None:

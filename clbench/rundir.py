@@ -10,6 +10,7 @@ record.json     the finished run's record
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,15 @@ from clbench.record import Record, read_record
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """One run's folder."""
+    """One run's folder.
+
+    Args:
+        path: the folder.
+        writable: off in all processes of a run but the first.
+    """
 
     path: Path
+    writable: bool = True
 
     @property
     def run_id(self) -> str:
@@ -49,17 +56,32 @@ class RunDir:
 
     def write_state(self, **changes: Any) -> None:
         """Update `run.json`."""
-        atomic.write_json(self.path / "run.json", {**self.state(), **changes})
+        if self.writable:
+            atomic.write_json(self.path / "run.json", {**self.state(), **changes})
+
+    def clear(self) -> None:
+        """Begin anew: an empty folder."""
+        if self.writable:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(parents=True)
+
+    def save_record(self, record: Record) -> None:
+        """Write `record.json`."""
+        if self.writable:
+            record.save(self.record_path)
 
     def event(self, kind: str, **values: Any) -> None:
         """Append a line to `events.jsonl`."""
+        if not self.writable:
+            return
         line = json.dumps({"time": round(time.time(), 3), "event": kind, **values}, ensure_ascii=False)
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def write_matrix(self, matrix: ResultMatrix) -> None:
         """Update `matrix.json`."""
-        atomic.write_json(self.path / "matrix.json", matrix.to_json())
+        if self.writable:
+            atomic.write_json(self.path / "matrix.json", matrix.to_json())
 
     def finished(self) -> Record | None:
         """The record, when the run is over."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -88,8 +87,7 @@ class _Loop:
     # --- begin and end
 
     def _open(self) -> None:
-        shutil.rmtree(self.run_dir.path, ignore_errors=True)
-        self.run_dir.path.mkdir(parents=True)
+        self.run_dir.clear()
         packages = [entry.plugin.package for entry in self.config.choice.entries]
         self.provenance = provenance.collect(packages=packages)
         config = self.config.describe(self.method)
@@ -99,16 +97,12 @@ class _Loop:
 
     def _load(self) -> LoadedModel:
         """Model, evaluator, trainer."""
-        from accelerate import Accelerator
-
         from clbench.data.tokenising import Encoder
         from clbench.evaluator import Evaluator
 
         config = self.config
-        self.accelerator = Accelerator(cpu=config.runtime.device == "cpu")
+        self.accelerator = device.make_accelerator(config.runtime.device)
         self.device: torch.device = self.accelerator.device
-        if config.runtime.device == "cuda" and self.device.type != "cuda":
-            raise RunError("runtime.device=cuda, but torch sees no GPU; use --set runtime.device=cpu")
         seeding.seed_global(config.seed, "model")
         loaded = load_model(
             config.model, device=self.device, runtime=config.runtime, seed=config.seed, plugins=self.registry.plugins
@@ -174,8 +168,7 @@ class _Loop:
 
     def _close(self) -> Record:
         record = self._record()
-        if self.accelerator.is_main_process:
-            record.save(self.run_dir.record_path)
+        self.run_dir.save_record(record)
         self.run_dir.write_state(status="finished")
         self.run_dir.event("end")
         self.registry.plugins.emit("clbench_run_end", run_id=record.run, record=record.model_dump(mode="json"))
@@ -249,7 +242,7 @@ class _Loop:
         predictions = self.evaluator.predict(
             self.run_state.model, data.test, max_new_tokens=task.max_new_tokens, on_batch=self.progress.advance
         )
-        if self.accelerator.is_main_process:
+        if self.run_dir.writable:
             save(predictions_path(self.run_dir.path, row=row, task=task), predictions)
         scores = score(task, predictions, scorer=self.registry.scorer)
         for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
@@ -261,8 +254,7 @@ class _Loop:
     def _set_row(self, row: int, cells: Mapping[str, Sequence[float | None]]) -> None:
         for role in self.matrices:
             self.matrices[role] = self.matrices[role].with_row(row, cells[role])
-        if self.accelerator.is_main_process:
-            self.run_dir.write_matrix(self.matrices[self.config.plan.protocol.scorer])
+        self.run_dir.write_matrix(self.matrices[self.config.plan.protocol.scorer])
 
     def _complete_rows(self) -> None:
         """What need not be measured: a frozen model's rows, and separate models' earlier columns."""

@@ -5,13 +5,14 @@ Nothing is written before all that the user said has been understood: stream, me
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench import atomic, leaderboard
-from clbench.data.sources import load_stream_data
+from clbench.data.sources import TaskData, load_stream_data
 from clbench.models import describe
 from clbench.protocol import Runtime
 from clbench.record import Record
@@ -76,9 +77,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
     model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
     return [
-        RunConfig(
-            plan, tuple(data[task.name] for task in plan.tasks), choice, request.options, model, seed, request.runtime
-        )
+        RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime)
         for choice in choices
         for plan in plans
         for seed in request.seeds
@@ -95,6 +94,10 @@ def _plan(request: Request, order: str | None) -> StreamPlan:
         order=order,
         changes=request.settings,
     )
+
+
+def _ordered(data: Mapping[str, TaskData], plan: StreamPlan) -> tuple[TaskData, ...]:
+    return tuple(data[task.name] for task in plan.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +124,20 @@ def run_all(request: Request, configs: list[RunConfig], registry: Registry, prog
     atomic.check_writable(request.runs_dir, option="--runs-dir")
     atomic.check_writable(request.leaderboards_dir, option="--leaderboards-dir")
     for number, config in enumerate(configs, 1):
-        run_dir = RunDir(request.runs_dir / config.run_id(config.choice.create(config.options)))
+        run_id = config.run_id(config.choice.create(config.options))
+        run_dir = RunDir(request.runs_dir / run_id, writable=is_first_process())
         finished = None if request.fresh else run_dir.finished()
         if finished is None:
             progress.say(f"run {number} of {len(configs)}: {run_dir.run_id}")
         record = finished or _execute(config, run_dir, registry, progress)
-        publish(record, request.leaderboards_dir, registry)
+        if run_dir.writable:
+            publish(record, request.leaderboards_dir, registry)
         yield Outcome(record, run_dir, repeated=finished is not None)
+
+
+def is_first_process() -> bool:
+    """Whether this process writes; the others of an `accelerate launch` only compute."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress) -> Record:

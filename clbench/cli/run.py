@@ -76,6 +76,10 @@ def _run(request: Request, configs: list[RunConfig], *, as_json: bool, quiet: bo
     from clbench.progress import make_progress
     from clbench.registry import registry
 
+    if not session.is_first_process():
+        for _ in session.run_all(request, configs, registry(), make_progress(quiet=True)):
+            pass
+        return
     if not as_json:
         output.console().print(results.headline(configs[0]), markup=False)
     outcomes = []
