@@ -1,7 +1,7 @@
 """`numglue-cm`: small sums that need a fact nobody states: the days of a week, the legs of a spider, a dozen.
 
 What must be learned: about thirty such numbers, and what to do with them: multiply, divide, add, take away, count
-over noon, go on in the circle of weekdays and months. One answer in twenty is a word; results stay below 1,000.
+over noon, go on in the circle of weekdays and months. One answer in twenty is a word; results stay below 500.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAMES = words("""
     Ada Bruno Carla Deniz Ella Farid Greta Henri Irma Jonas Katya Luca Mina Noel Oskar Paula Rafael Selma Theo Ulla
     Viktor Wanda Xenia Yusuf Zora Anton Bella Cesar Delia Ewan Frida Goran Hilda Ivan Julia Klaus Lidia Marco Nadia
-    Omar
+    Omar Petra Quentin Rita Stefan Tilda Ugo Vera Willem Yvonne Zita Arne Birgit Clara Dario Edda Felix Gerda Hektor
 """)
 # Part, preposition, whole, wholes, and how many.
 FACTS = table("""
@@ -60,7 +60,7 @@ HABITS = phrases("""
     saves {} coins | reads {} pages | bakes {} pies | draws {} cards | plants {} trees | writes {} letters
     sells {} hats | drinks {} cups of tea | mends {} nets | learns {} songs | takes {} photos | finds {} shells
 """)
-GOODS = words("eggs rolls pens plums pins cups forks roses nuts cards eels buns")
+GOODS = words("eggs rolls pens plums pins cups forks roses nuts cards buns bolts candles lemons")
 USES = phrases("uses | eats | sells | loses | gives away | drops | burns | hides")
 MOMENTS = phrases("""
     today | at school | at noon | on Monday | at breakfast | in class | on the bus | in the evening | at work
@@ -82,7 +82,7 @@ def make(rng: random.Random) -> tuple[str, str]:
 
 def _count(rng: random.Random, fact: tuple[str, ...]) -> int:
     """A number of wholes that keeps the number of parts small."""
-    return between(rng, 2, 9 if int(fact[4]) <= 12 else 4)
+    return between(rng, 2, 6 if int(fact[4]) <= 12 else 4)
 
 
 def _many(rng: random.Random, name: str) -> tuple[str, int]:
@@ -116,7 +116,7 @@ def _mixed(rng: random.Random, name: str) -> tuple[str, int]:
 
 def _left(rng: random.Random, name: str) -> tuple[str, int]:
     part, place, whole, _, each = pick(rng, FACTS)
-    gone = between(rng, 1, min(int(each) - 1, 9))
+    gone = between(rng, 1, min(int(each) - 1, 5))
     done = pick(rng, ("marked", "counted", "listed", "crossed out"))
     noun = part if gone > 1 else part.removesuffix("s")
     return f"{name} has {done} {gone} {noun} {place} a {whole}. How many {part} are left?", int(each) - gone
@@ -124,7 +124,7 @@ def _left(rng: random.Random, name: str) -> tuple[str, int]:
 
 def _habit(rng: random.Random, name: str) -> tuple[str, int]:
     short, long, times = pick(rng, SPANS)
-    each = between(rng, 2, 9)
+    each = between(rng, 2, 6)
     habit = pick(rng, HABITS).format(each)
     thing = habit.split()[2]
     return f"{name} {habit} every {short}. How many {thing} is that in a {long}?", each * int(times)
@@ -158,7 +158,7 @@ def _half(rng: random.Random, name: str) -> tuple[str, int]:
 
 
 def _age(rng: random.Random, name: str) -> tuple[str, int]:
-    age, decades = between(rng, 2, 60), between(rng, 1, 3)
+    age, decades = between(rng, 2, 40), between(rng, 1, 3)
     ahead = "a decade" if decades == 1 else f"{decades} decades"
     return f"{name} is {age} years old. How old will {name} be in {ahead}?", age + 10 * decades
 

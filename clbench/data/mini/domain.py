@@ -2,14 +2,14 @@
 
 What must be learned: which quantities are multiplied (speed and time), which divided (distance by time), which added
 or taken away, and the multiplication table; for molar masses, what hydrogen, carbon, nitrogen and oxygen weigh.
-Factors have one digit and results stay below 100.
+Factors have one digit and results stay below 60.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clbench.data.mini.draw import between, capital, chance, phrases, pick, words
+from clbench.data.mini.draw import between, capital, chance, distinct, phrases, pick, words
 from clbench.data.mini.templates import MATH
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ STUFFS = words("oil tar sand resin wax glue milk paint cork clay ink salt honey 
 PARTS = phrases("""
     a wire | a lamp | a coil | a motor | a heater | a bell | a fan | a radio | a pump | a sensor | a switch | a fuse
 """)
-LEADS = phrases("In a test, | Today | At noon | In a film | On a hill | In the lab | Later | Last week | Again,")
+LEADS = phrases("""
+    In a test, | Today | At noon | In a film | On a hill | In the lab | Later | Last week | Again, | In May | By night
+    For fun, | In a story | On Monday | At school
+""")
 # {0} and {1} are multiplied, {2} is their product; {thing}, {stuff} and {part} fill up.
 PRODUCTS = phrases("""
     {thing} moves at {0} m/s for {1} s. How many meters does it go?
@@ -90,16 +93,21 @@ def make(rng: random.Random) -> tuple[str, str]:
 def _worded(rng: random.Random, form: str, *numbers: int) -> str:
     """The form with its numbers and things; sometimes after a lead that says nothing."""
     text = form.format(*numbers, thing=pick(rng, THINGS), stuff=pick(rng, STUFFS), part=pick(rng, PARTS))
-    return f"{pick(rng, LEADS)} {text}" if chance(rng, 0.4) else capital(text)
+    return f"{pick(rng, LEADS)} {text}" if chance(rng, 0.6) else capital(text)
+
+
+def _factors(rng: random.Random) -> list[int]:
+    """Two factors from a table small enough to be learned from a few hundred records."""
+    return distinct(rng, (between(rng, 2, 9), between(rng, 2, 5)), 2)
 
 
 def _product(rng: random.Random) -> tuple[str, int]:
-    one, two = between(rng, 2, 9), between(rng, 2, 9)
+    one, two = _factors(rng)
     return _worded(rng, pick(rng, PRODUCTS), one, two), one * two
 
 
 def _quotient(rng: random.Random) -> tuple[str, int]:
-    one, two = between(rng, 2, 9), between(rng, 2, 9)
+    one, two = _factors(rng)
     return _worded(rng, pick(rng, QUOTIENTS), one, two, one * two), two
 
 
