@@ -54,7 +54,7 @@ class Compose(Method):
     """Several methods as one. Each hook calls the members in order; data and losses pass through all of them."""
 
     def __init__(self, members: Mapping[str, Method]) -> None:
-        rates = {member.options.learning_rate for member in members.values()} - {None}
+        rates = {rate for member in members.values() if (rate := member.options.learning_rate) is not None}
         if len(rates) > 1:
             raise OptionError(
                 f"{'+'.join(members)}: two learning rates are set ({', '.join(map(str, sorted(rates)))}); keep one"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Cell = float | None
 Row = tuple[Cell, ...]
+LARGEST = 1e6  # scores are on 0–1; others' tables also on 0–100
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def read_matrix(path: Path) -> ResultMatrix:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MatrixError(f"{path}: cannot be read ({error.strerror}); give a JSON file or a run directory") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise MatrixError(f"{path}: is not JSON ({error})") from error
     try:
         return parse_matrix(data)
@@ -166,8 +167,6 @@ def _parse_cell(cell: object, *, where: str) -> Cell:
         return None
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         raise MatrixError(f"{where}: {short(cell)} is not a number")
-    if math.isnan(cell):
-        return None
-    if abs(cell) > 1e308:
-        raise MatrixError(f"{where}: {short(cell)} is not finite")
-    return float(cell)
+    if abs(cell) > LARGEST:
+        raise MatrixError(f"{where}: {short(cell)} is no score")
+    return None if math.isnan(cell) else float(cell)

@@ -131,7 +131,7 @@ def load_model(
         return LoadedModel(found[0], found[1])
     tokenizer = load_tokenizer(ref)
     model, notes = _load_weights(ref, runtime, seed)
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
     if len(tokenizer) > rows:  # type: ignore[arg-type]
         raise ModelError(
             f"model {ref.name!r}: the tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not fit"

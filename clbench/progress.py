@@ -90,7 +90,9 @@ class BarProgress(Progress):
     def advance(self, amount: int = 1, *, note: str = "") -> None:
         """Move the bar."""
         if self.current is not None:
-            self.bars.update(self.current, advance=amount, **({"note": note} if note else {}))
+            self.bars.advance(self.current, amount)
+            if note:
+                self.bars.update(self.current, note=note)
 
     def say(self, text: str) -> None:
         """Above the bar."""

@@ -10,7 +10,7 @@ import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
@@ -138,7 +138,7 @@ class Trainer:
             with self._no_sync(unless=number == len(shares) - 1):
                 loss += self._backward(share or [examples[0]], scale=world / num_answer, empty=not share, step=examples)
         if world > 1:
-            loss = self.accelerator.reduce(loss, reduction="mean")  # type: ignore[assignment]
+            loss = cast("torch.Tensor", self.accelerator.reduce(loss, reduction="mean"))
         value = loss.item()
         if not math.isfinite(value):
             raise RunError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -22,10 +22,10 @@ _UsageError: Any = typer.BadParameter.__mro__[2]
 class _Group(TyperGroup):
     """clbench's own commands at once; those of plugins only when help or an unknown name asks for them."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *sorted(self._from_plugins())]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, cmd_name) or self._from_plugins().get(cmd_name)
 
     def _from_plugins(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _report(error: BaseException) -> int:
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, _UsageError):
-        return _say(error.format_message(), 2)
+        return _say(cast("Any", error).format_message(), 2)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return _say("interrupted", 130)
     if isinstance(error, SystemExit):
