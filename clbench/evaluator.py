@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clbench.data.batches import left_pad
+from clbench.data.batches import collate, left_pad
 from clbench.predictions import Prediction
-from clbench.trainer import autocast
+from clbench.trainer import autocast, forward, token_sum
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -68,6 +68,19 @@ class Evaluator:
             Prediction(prompt=one.prompt, prediction=found[i][0], answer=one.answer, truncated=found[i][1])
             for i, one in enumerate(examples)
         ]
+
+    def mean_loss(self, model: Any, examples: Sequence[Example]) -> float:
+        """Mean loss (nats a token) of the given answers and their end-of-text tokens."""
+        encoded, _ = self.encoder.examples(examples)
+        encoded.sort(key=lambda one: len(one.ids))
+        size, device = self.runtime.micro_batch, self.accelerator.device
+        total = 0.0
+        model.eval()
+        for start in range(0, len(encoded), size):
+            batch = collate(encoded[start : start + size], pad=self.encoder.pad, device=device)
+            with torch.inference_mode(), autocast(self.protocol, device):
+                total += token_sum(forward(model, batch).logits, batch["labels"]).item()
+        return total / sum(one.num_answer for one in encoded)
 
     def _batches(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
         """This device's batches of prompts of like lengths, the longest first: out of memory shows at once."""

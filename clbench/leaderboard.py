@@ -19,7 +19,7 @@ from clbench.markdown import BEGIN, escape, replace_block, table
 from clbench.matrix import ResultMatrix
 from clbench.record import Board, Record, read_record
 from clbench.statistics import Estimate, mean_std, paired_difference
-from clbench.summaries import SummaryFunction, SummarySpec
+from clbench.summaries import SummarySpec
 from clbench.task import Frozen
 from clbench.taskfiles import build, read_yaml
 
@@ -77,7 +77,7 @@ class Values:
     """Numbers of records by column key; what cannot be computed is None."""
 
     def __init__(self, summaries: Sequence[SummarySpec]) -> None:
-        self.summaries: dict[str, SummaryFunction] = {spec.name: spec.load() for spec in summaries}
+        self.summaries = {spec.name: spec for spec in summaries}
 
     def of(self, record: Record, key: str) -> float | None:
         """One record's number under `op`, `lenient.op`, `cost.steps`, `footprint.extra_parameters`."""
@@ -86,12 +86,14 @@ class Values:
             return float(getattr(record.costs, rest))
         if family == "footprint":
             return float(getattr(record.footprint, rest))
+        if family == "drift":
+            return record.drift.get(rest)
         lenient = family == "lenient"
         return self._summary(record.matrix("lenient" if lenient else "strict"), rest if lenient else key)
 
     def _summary(self, matrix: ResultMatrix, name: str) -> float | None:
         try:
-            return self.summaries[name](matrix)
+            return self.summaries[name].of(matrix)
         except MatrixError:
             return None
 
@@ -161,16 +163,22 @@ def _amount(key: str, value: float) -> str:
 def render(board: Board, records: Sequence[Record], *, style: BoardStyle, summaries: Sequence[SummarySpec]) -> str:
     """Markdown of one board, without its markers."""
     rows = board_rows(records, style=style, summaries=summaries)
-    headings = list(rows[0])
-    numeric = [heading not in ("Method", "Package") for heading in headings]
-    lines = [
-        describe(board),
-        "",
-        table(headings, [[row[key] for key in headings] for row in rows], numeric=numeric),
-        "",
-    ]
+    costs = {one.heading for one in style.columns if one.key.partition(".")[0] in ("cost", "footprint", "drift")}
+    results = [name for name in rows[0] if name not in costs and _is_shown(rows, name)]
+    lines = [describe(board), "", _table(rows, results), "", "Costs, footprint, drift (means over the same runs):", ""]
+    lines += [_table(rows, ["Method", *(name for name in rows[0] if name in costs)]), ""]
     notes = sorted({f"- {escape(note)}" for record in records for note in _board_notes(record)})
     return "\n".join([*lines, *notes]).rstrip()
+
+
+def _is_shown(rows: Sequence[Mapping[str, str]], heading: str) -> bool:
+    """A column that no row has a number for is left out."""
+    return any(row[heading] != "–" for row in rows)
+
+
+def _table(rows: Sequence[Mapping[str, str]], headings: Sequence[str]) -> str:
+    numeric = [heading not in ("Method", "Package") for heading in headings]
+    return table(headings, [[row[heading] for heading in headings] for row in rows], numeric=numeric)
 
 
 def describe(board: Board) -> str:

@@ -30,12 +30,14 @@ class ResultMatrix:
         tasks: names of the T tasks, in the order they are learned.
         rows: T rows of T cells; rows[i][j] is the score on task j after experience i + 1.
         base: T cells of the untouched base model (row 0), or None when it was not measured.
+        probes: scores of what is never trained on: name to T + 1 cells, the base model's first.
         bounds: upper bounds by name (`single`, `joint`): T scores of models that had no reason to forget.
     """
 
     tasks: tuple[str, ...]
     rows: tuple[Row, ...]
     base: Row | None = None
+    probes: Mapping[str, Row] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
@@ -73,11 +75,9 @@ class ResultMatrix:
 
     def to_json(self) -> dict[str, Any]:
         """The form of `matrix.json`, which `parse` reads back."""
-        return {
-            "tasks": list(self.tasks),
-            "matrix": [list(row) for row in self.rows],
-            "base": self.base and [*self.base],
-        }
+        value: dict[str, Any] = {"tasks": list(self.tasks), "matrix": [list(row) for row in self.rows]}
+        value["base"] = None if self.base is None else list(self.base)
+        return value | ({"probes": {name: list(row) for name, row in self.probes.items()}} if self.probes else {})
 
 
 def read_matrix(path: Path) -> ResultMatrix:
@@ -109,9 +109,9 @@ def parse_matrix(data: object) -> ResultMatrix:
     """
     if not isinstance(data, dict) or "matrix" not in data:
         raise MatrixError('needs an object {"matrix": [[…], …], "base": […]}, null for a cell that was not measured')
-    unknown = set(data) - {"matrix", "base", "tasks", "bounds"}
+    unknown = set(data) - _KEYS
     if unknown:
-        raise MatrixError(f"unknown key {min(map(str, unknown))!r}; known are matrix, base, tasks, bounds")
+        raise MatrixError(f"unknown key {min(map(str, unknown))!r}; known are {', '.join(sorted(_KEYS))}")
     rows = data["matrix"]
     if not isinstance(rows, list) or not rows:
         raise MatrixError("matrix must be a non-empty list of rows")
@@ -123,8 +123,18 @@ def parse_matrix(data: object) -> ResultMatrix:
         tasks=_parse_tasks(data.get("tasks"), size=size),
         rows=tuple(_parse_row(row, where=f"row {i}", size=size) for i, row in enumerate(rows, 1)),
         base=None if base is None else _parse_row(base, where="base", size=size),
+        probes=_parse_probes(data.get("probes") or {}, size=size),
         bounds=_parse_bounds(data.get("bounds") or {}, size=size),
     )
+
+
+_KEYS = {"matrix", "base", "tasks", "probes", "bounds"}
+
+
+def _parse_probes(probes: object, *, size: int) -> dict[str, Row]:
+    if not isinstance(probes, dict):
+        raise MatrixError('probes must be an object such as {"probes/facts": [base, …]}')
+    return {name: _parse_row(row, where=f"probes.{name}", size=size + 1) for name, row in probes.items()}
 
 
 def _parse_tasks(names: object, *, size: int) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ class Runtime(Frozen):
         eval_batch: prompts a generation batch and device.
         device: `auto`, `cpu` or `cuda`.
         attention: attention implementation that transformers is asked for.
+        drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
         gradient_checkpointing: trade a second forward pass for activation memory.
     """
 
@@ -90,4 +91,5 @@ class Runtime(Frozen):
     eval_batch: int = Field(default=64, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    drift: bool = True
     gradient_checkpointing: bool = False

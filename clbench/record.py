@@ -18,6 +18,7 @@ from clbench.hashing import digest
 from clbench.matrix import ResultMatrix
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+ProbeScore = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rows = tuple[tuple[Score | None, ...], ...]
 
 
@@ -136,6 +137,8 @@ class Record(Part):
         seed: of all randomness.
         order: name of the order, and the tasks in it.
         scores: by role (`strict`, `lenient`): rows 0 … T over the columns of `tasks`, null = not measured.
+        probes: scores of what is never trained on: name to rows 0 … T; for a loss in nats a token.
+        drift: how far the parameters moved from the base model's: see `drift.measure`.
         costs: time, tokens, memory.
         footprint: of the method.
         warnings: message to count.
@@ -151,6 +154,8 @@ class Record(Part):
     order: str
     tasks: tuple[str, ...]
     scores: dict[Literal["strict", "lenient"], Rows]
+    probes: dict[str, tuple[ProbeScore | None, ...]] = {}
+    drift: dict[str, Any] = {}
     costs: Costs
     footprint: FootprintPart
     warnings: dict[str, int] = {}
@@ -163,6 +168,8 @@ class Record(Part):
         for role, rows in self.scores.items():
             if len(rows) != size + 1 or any(len(row) != size for row in rows):
                 raise ValueError(f"scores.{role}: must have {size + 1} rows of {size} cells")
+        if any(len(row) != size + 1 for row in self.probes.values()):
+            raise ValueError(f"probes: each must have {size + 1} rows")
         if "strict" not in self.scores:
             raise ValueError("scores.strict is missing")
         return self
@@ -171,7 +178,7 @@ class Record(Part):
         """R under one way of scoring."""
         base, *rows = self.scores[role]
         measured = base if any(cell is not None for cell in base) else None
-        return ResultMatrix(self.tasks, tuple(rows), measured)
+        return ResultMatrix(self.tasks, tuple(rows), measured, probes=self.probes)
 
     def path(self, leaderboards: Path) -> Path:
         """Where the record belongs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -105,10 +105,7 @@ class Registry:
     def catalog(self) -> Catalog:
         """All task and stream files."""
         roots = [Path(folder) for _, folder in self.plugins.collect("clbench_task_dirs")]
-        catalog = Catalog.find(roots)
-        for _, path in self.plugins.collect("clbench_streams"):
-            catalog = replace(catalog, stream_paths={**catalog.stream_paths, Path(path).stem: Path(path)})
-        return catalog
+        return Catalog.find(roots, streams=[Path(path) for _, path in self.plugins.collect("clbench_streams")])
 
     def method(self, name: str) -> Entry[MethodSpec]:
         """One method by name; no composition."""

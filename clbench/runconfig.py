@@ -29,6 +29,7 @@ class RunConfig:
         model: which base model.
         seed: of all randomness.
         runtime: speed and memory.
+        probes: records of what is scored and never trained on.
     """
 
     plan: StreamPlan
@@ -38,6 +39,7 @@ class RunConfig:
     model: ModelRef
     seed: int
     runtime: Runtime
+    probes: tuple[TaskData, ...] = ()
 
     def board(self) -> Board:
         """What this run may be compared with."""
@@ -81,7 +83,7 @@ class RunConfig:
             "method": self.method_part(method).model_dump(mode="json"),
             "model": self.model.identity(),
             "seed": self.seed,
-            "tasks": {task.name: task.model_dump(mode="json") for task in self.plan.tasks},
+            "tasks": {task.name: task.model_dump(mode="json") for task in (*self.plan.tasks, *self.plan.probes)},
             "board": {"name": self.board().name, **self.board().model_dump(mode="json")},
             "runtime": self.runtime.model_dump(mode="json"),
         }

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from clbench import device, provenance, seeding
+from clbench import device, drift, provenance, seeding
 from clbench.data.example import Example, TrainingData
 from clbench.data.sources import TaskData
 from clbench.episodes import Episode, due, episodes, num_steps
@@ -67,6 +67,7 @@ class _Loop:
         self.protocol = _with_learning_rate(config.plan.protocol, self.method)
         names = [task.name for task in config.plan.tasks]
         self.matrices = {role: ResultMatrix.empty(names) for role in ("strict", "lenient")}
+        self.probes: dict[str, list[float | None]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
         self.warnings: dict[str, int] = {}
         self.seconds = {"train": 0.0, "eval": 0.0}
 
@@ -113,6 +114,7 @@ class _Loop:
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
         )
         self.evaluator: Evaluator = Evaluator(self.accelerator, self.encoder, protocol, config.runtime)
+        self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.device)
         self._start(loaded)
         return loaded
@@ -226,11 +228,13 @@ class _Loop:
             return
         began = time.perf_counter()
         cells: dict[str, list[float | None]] = {role: [None] * len(plan.tasks) for role in self.matrices}
-        total = sum(len(data[position].test) for position in positions)
+        total = sum(len(one.test) for one in (*(data[position] for position in positions), *self.config.probes))
         with self.progress.task(f"score {row}/{len(plan.tasks)}", total=total):
             for position in positions:
                 for role, value in self._score(row, data[position]).roles.items():
                     cells[role][position] = value
+            for probe in self.config.probes:
+                self.probes[probe.task.name][row] = self._probe(row, probe)
         self._set_row(row, cells)
         self.seconds["eval"] += time.perf_counter() - began
         self.run_dir.event("scored", row=row, strict=cells["strict"], lenient=cells["lenient"])
@@ -251,15 +255,27 @@ class _Loop:
                 self.warnings[key] = self.warnings.get(key, 0) + number
         return scores
 
+    def _probe(self, row: int, data: TaskData) -> float:
+        """A probe's number: its score under the ranking scorer, or its mean loss."""
+        if data.task.measure == "generate":
+            return self._score(row, data).roles[self.config.plan.protocol.scorer]
+        loss = self.evaluator.mean_loss(self.run_state.model, data.test)
+        self.progress.advance(len(data.test))
+        return loss
+
     def _set_row(self, row: int, cells: Mapping[str, Sequence[float | None]]) -> None:
         for role in self.matrices:
-            self.matrices[role] = self.matrices[role].with_row(row, cells[role])
+            matrix = self.matrices[role].with_row(row, cells[role])
+            probes = {name: tuple(values) for name, values in self.probes.items()}
+            self.matrices[role] = dataclasses.replace(matrix, probes=probes)
         self.run_dir.write_matrix(self.matrices[self.config.plan.protocol.scorer])
 
     def _complete_rows(self) -> None:
         """What need not be measured: a frozen model's rows, and separate models' earlier columns."""
         regime = self.config.choice.regime
         for row in range(1, len(self.config.plan.tasks) + 1) if regime in ("frozen", "single") else ():
+            if regime == "frozen":
+                self.probes = {name: [values[0]] * len(values) for name, values in self.probes.items()}
             self._set_row(row, {role: _known_row(matrix, row, regime) for role, matrix in self.matrices.items()})
 
     # --- the record
@@ -276,6 +292,8 @@ class _Loop:
             order=self.config.plan.order,
             tasks=tuple(task.name for task in self.config.plan.tasks),
             scores={role: (_base(matrix), *matrix.rows) for role, matrix in self.matrices.items()},  # type: ignore[misc]
+            probes={name: tuple(values) for name, values in self.probes.items()},
+            drift=drift.measure(self.run_state.model, self.base_weights) if self.base_weights else {},
             costs=Costs(
                 train_seconds=round(self.seconds["train"], 3),
                 eval_seconds=round(self.seconds["eval"], 3),

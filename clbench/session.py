@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench import atomic, leaderboard
-from clbench.data.sources import TaskData, load_stream_data
+from clbench.data.sources import TaskData, load_probe_data, load_stream_data
 from clbench.models import describe
 from clbench.protocol import Runtime
 from clbench.record import Record
@@ -75,9 +75,10 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     for choice in choices:
         choice.create(request.options)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
+    probes = tuple(load_probe_data(plans[0]))
     model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
     return [
-        RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime)
+        RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime, probes)
         for choice in choices
         for plan in plans
         for seed in request.seeds

@@ -27,6 +27,8 @@ class Variant(Frozen):
         folder: which folder of the archive.
         train_examples: how many training records of each task, from the first; all when left out.
         test_examples: likewise for the test split.
+        probes: tasks that are scored in every row and never trained on: what the base model must not lose.
+        probe_examples: how many records of each probe.
         protocol: changes to the stream's protocol.
         summary: one line for people.
     """
@@ -35,6 +37,8 @@ class Variant(Frozen):
     folder: str = ""
     train_examples: int | None = Field(default=None, ge=1)
     test_examples: int | None = Field(default=None, ge=1)
+    probes: tuple[Name, ...] = ()
+    probe_examples: int | None = Field(default=None, ge=1)
     protocol: dict[str, Any] = {}
     summary: str = ""
 
@@ -79,6 +83,9 @@ class Stream(Frozen):
         for name, order in self.orders.items():
             if sorted(order) != sorted(self.tasks):
                 raise ValueError(f"orders.{name}: must hold each of the stream's tasks exactly once")
+        for name in self.prefer:
+            if name not in self.variants:
+                raise ValueError(f"prefer: no variant {name!r}{did_you_mean(name, self.variants)}")
         for name, variant in self.variants.items():
             try:
                 self.protocol_of(variant)
@@ -121,7 +128,7 @@ class Stream(Frozen):
             return "order1", self.task_names
         if text in self.orders or text == "order1":
             return text, self.orders.get(text, self.task_names)
-        if text.startswith("random-") and text[7:].isdigit():
+        if text.startswith("random-") and text[7:].isdecimal():
             return text, self.random_order(int(text[7:]))
         if "," not in text:
             raise unknown_name("order", text, ["order1", *self.orders, "random-1", "a,list,of,tasks"])
@@ -159,6 +166,8 @@ class StreamPlan:
         train_examples: cap per task, None = all.
         test_examples: cap per task, None = all.
         protocol: how.
+        probes: scored in every row, never trained on.
+        probe_examples: cap per probe, None = all.
         changes: what differs from the variant's own settings, `protocol.epochs` to its value.
     """
 
@@ -173,6 +182,8 @@ class StreamPlan:
     train_examples: int | None
     test_examples: int | None
     protocol: Protocol
+    probes: tuple[Task, ...] = ()
+    probe_examples: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -197,7 +208,7 @@ class StreamPlan:
         }
 
 
-STREAM_KEYS = ("train_examples", "test_examples")
+STREAM_KEYS = ("train_examples", "test_examples", "probe_examples")
 
 
 def resolve(
@@ -241,6 +252,8 @@ def resolve(
         train_examples=chosen.train_examples,
         test_examples=chosen.test_examples,
         protocol=protocol,
+        probes=tuple(tasks[name].in_variant(variant) for name in chosen.probes),
+        probe_examples=chosen.probe_examples,
         changes=_differences("stream", own, chosen) | _differences("protocol", stream.protocol_of(own), protocol),
     )
     for task in plan.tasks:

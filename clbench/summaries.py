@@ -10,9 +10,10 @@ Some definitions are kept only because published numbers obey them (`continuum-1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from statistics import fmean
 
 from clbench.errors import MatrixError
@@ -37,10 +38,21 @@ class SummarySpec:
     higher_is_better: bool
     summary: str
 
-    def load(self) -> SummaryFunction:
-        """Import the function."""
-        module, _, attribute = self.target.partition(":")
-        return getattr(import_module(module), attribute)
+    def of(self, matrix: ResultMatrix) -> float:
+        """The number.
+
+        Raises:
+            MatrixError: R lacks what the summary needs; or a plugin's function cannot be imported or fails.
+        """
+        try:
+            value = float(resolve_name(self.target)(matrix))
+        except MatrixError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise MatrixError(f"{self.target} failed: {error!r}") from error
+        if not math.isfinite(value):
+            raise MatrixError(f"{self.target} gave {value}")
+        return value
 
 
 def compute(matrix: ResultMatrix, specs: Iterable[SummarySpec]) -> tuple[dict[str, float | None], dict[str, str]]:
@@ -54,7 +66,7 @@ def compute(matrix: ResultMatrix, specs: Iterable[SummarySpec]) -> tuple[dict[st
     missing: dict[str, str] = {}
     for spec in specs:
         try:
-            values[spec.name] = spec.load()(matrix)
+            values[spec.name] = spec.of(matrix)
         except MatrixError as error:
             values[spec.name] = None
             missing[spec.name] = str(error)
@@ -209,6 +221,25 @@ def intransigence_joint(r: ResultMatrix) -> float:
     return _intransigence(r, bound="joint")
 
 
+# --- what is never trained on ---------------------------------------------------------------------------------------
+
+
+def retention_facts(r: ResultMatrix) -> float:
+    """Retention = facts[T] / facts[0]: share of the base model's closed-book facts left at the end. ↑."""
+    base, last = _probe_ends(r, "probes/facts")
+    if base == 0:
+        raise MatrixError("needs a base model that knows some of probes/facts")
+    return last / base
+
+
+def delta_general_ability(r: ResultMatrix) -> float:
+    """ΔR^G = (1/M) Σ_m (R^m[T] − R^m[0]) over the probes that are scored from 0 to 1. TRACE (2023). ↑."""
+    names = [name for name in r.probes if not name.endswith("/text")]
+    if not names:
+        raise MatrixError("needs probes")
+    return fmean(last - base for base, last in (_probe_ends(r, name) for name in names))
+
+
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +272,14 @@ def _forgetting(r: ResultMatrix, *, last: int) -> float:
     return fmean(max(r.cell(i, j) for i in range(j, last + 1)) - r.cell(size, j) for j in range(1, size))
 
 
+def _probe_ends(r: ResultMatrix, name: str) -> tuple[float, float]:
+    """A probe's score before and after the stream."""
+    row = r.probes.get(name)
+    if row is None or row[0] is None or row[-1] is None:
+        raise MatrixError(f"needs the probe {name!r} before and after the stream")
+    return row[0], row[-1]
+
+
 def _intransigence(r: ResultMatrix, *, bound: str) -> float:
     bounds = r.bounds.get(bound)
     if bounds is None:
@@ -270,6 +309,8 @@ SUMMARIES: tuple[SummarySpec, ...] = (
     _spec("fwt.continuum", fwt_continuum),
     _spec("fwt.continuum-1.2.7", fwt_continuum_127),
     _spec("fwt.sapt", fwt_sapt),
+    _spec("retention.facts", retention_facts),
+    _spec("delta.general-ability", delta_general_ability),
     _spec("learning_accuracy", learning_accuracy),
     _spec("aia", aia),
     _spec("accuracy.diaz", accuracy_diaz),

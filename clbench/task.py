@@ -13,9 +13,19 @@ Scores are on 0–1 whatever the scorer; an answer is scored by `strict` (what b
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from clbench.errors import pydantic_line
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)?$", max_length=80)]
 
@@ -102,6 +112,7 @@ class Task(Frozen):
         language: ISO code, or `code/python`.
         data: for each source of records, where it finds this task: `trace` and `mini` a name, `files` paths.
         template: the prompt's fixed words.
+        measure: `generate` an answer and score it, or the mean `loss` of the given one (probes only; lower is better).
         scorers: how an answer is scored.
         side: further scorers, reported and never ranked by.
         extract: where in a prediction the answer stands.
@@ -119,6 +130,7 @@ class Task(Frozen):
     language: str = "en"
     data: dict[str, str | Files]
     template: Template = Template()
+    measure: Literal["generate", "loss"] = "generate"
     scorers: Scorers
     side: tuple[str, ...] = ()
     extract: Extract = Extract()
@@ -142,7 +154,10 @@ class Task(Frozen):
     @model_validator(mode="after")
     def _variants_are_tasks(self) -> Task:
         for variant in self.variants:
-            self.in_variant(variant)
+            try:
+                self.in_variant(variant)
+            except ValidationError as error:
+                raise ValueError(f"variants.{variant}.{pydantic_line(error)}") from error
         return self
 
     def in_variant(self, variant: str) -> Task:

@@ -7,6 +7,7 @@ template for others' `include:`. Every complaint names file and line.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from clbench.errors import FileError, did_you_mean, unknown_name
+from clbench.errors import ClbenchError, FileError, did_you_mean, unknown_name
 from clbench.stream import Stream
 from clbench.task import Frozen, Task
 
@@ -37,6 +38,14 @@ class Document:
         while location and location not in self.lines:
             location = location[:-1]
         return f"{self.path}:{self.lines.get(location, 1)}"
+
+    @contextlib.contextmanager
+    def blame(self, *location: str | int) -> Iterator[None]:
+        """What is wrong with a name that stands here, with file and line."""
+        try:
+            yield
+        except ClbenchError as error:
+            raise type(error)(f"{self.where(location)}: {error}") from error
 
 
 def read_yaml(path: Path) -> Document:
@@ -62,7 +71,7 @@ def read_yaml(path: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         raise FileError(f"{path}:{mark.line + 1 if mark else 1}: malformed YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FileError(f"{path}:1: malformed YAML: {error}") from error
+        raise FileError(f"{path}:1: malformed YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise FileError(f"{path}:1: must be a mapping of keys to values")
     return Document(path, data, lines)
@@ -80,12 +89,15 @@ def _lines(
     if isinstance(node, yaml.MappingNode):
         keys = set()
         for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise FileError(f"{path}:{line}: a key must be a word, not a list or a mapping")
             if key.value in keys:
-                raise FileError(f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice")
-            keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
-            place = (*at, key.value) if isinstance(key, yaml.ScalarNode) else at
+                raise FileError(f"{path}:{line}: key {key.value!r} stands twice")
+            keys.add(key.value)
+            place = (*at, key.value)
             yield from _lines(value, path=path, at=place, seen=seen)
-            yield place, key.start_mark.line + 1
+            yield place, line
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _lines(value, path=path, at=(*at, index), seen=seen)
@@ -97,24 +109,41 @@ def build(model: type[Model], document: Document, *, data: dict[str, Any] | None
     Raises:
         FileError: all complaints in one line, with file and line of the first.
     """
+    data = document.data if data is None else data
     try:
-        return model.model_validate(document.data if data is None else data)
+        return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        complaints = [_complaint(model, item) for item in error.errors()]
-        raise FileError(f"{document.where((*at, *first['loc']))}: {'; '.join(complaints)}") from error
+        found = [(_place(data, item), item) for item in error.errors()]
+        # Where a value may be of two types, the complaint that comes further is about the type that was meant.
+        found = [one for one in found if not any(len(one[0]) < len(p) and p[: len(one[0])] == one[0] for p, _ in found)]
+        complaints = [_complaint(model, place, item) for place, item in found]
+        raise FileError(f"{document.where((*at, *found[0][0]))}: {'; '.join(complaints)}") from error
 
 
-def _complaint(model: type[Frozen], item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
+def _place(data: Any, item: Any) -> Location:
+    """Where in the data a complaint is: pydantic's location without its names for the branches of a union.
+
+    A complaint of our own about the whole begins with the place: `orders.order2: …`.
+    """
+    location = item["loc"] or item["msg"].removeprefix("Value error, ").partition(":")[0].split(".")
+    place: Location = ()
+    for part in location:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        place = (*place, part)
+    return (*place, location[-1]) if item["type"] == "missing" else place
+
+
+def _complaint(model: type[Frozen], place: Location, item: Any) -> str:
+    where = ".".join(map(str, place))
     if item["type"] == "extra_forbidden":
-        hint = did_you_mean(str(item["loc"][-1]), model.model_fields) if len(item["loc"]) == 1 else ""
-        return f"unknown key {where!r}{hint}"
+        return f"unknown key {where!r}{did_you_mean(where, model.model_fields) if len(place) == 1 else ''}"
     if item["type"] == "missing":
         return f"key {where!r} is missing"
-    return (
-        f"{where}: {item['msg'].removeprefix('Value error, ')}" if where else item["msg"].removeprefix("Value error, ")
-    )
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if item["loc"] and where else message
 
 
 def read_task(path: Path) -> Task:
@@ -128,7 +157,7 @@ def read_task(path: Path) -> Task:
 
 @dataclass(frozen=True, slots=True)
 class LoadedStream:
-    """A stream with its tasks, and the folder that its files are relative to."""
+    """A stream with its tasks and probes, and the folder that its files are relative to."""
 
     stream: Stream
     tasks: dict[str, Task]
@@ -143,25 +172,33 @@ class Catalog:
     stream_paths: dict[str, Path]
 
     @classmethod
-    def find(cls, roots: Iterable[Path]) -> Catalog:
+    def find(cls, roots: Iterable[Path], streams: Iterable[Path] = ()) -> Catalog:
         """List the files without reading them: a task's name is its path, a stream's its file name.
+
+        Args:
+            roots: folders of tasks, each with a folder `streams/` or without.
+            streams: single stream files outside them.
 
         Raises:
             FileError: two files claim one name.
         """
-        tasks: dict[str, Path] = {}
-        streams: dict[str, Path] = {}
+        found = cls({}, {})
         for root in roots:
             for path in sorted(root.rglob("*.yaml")):
-                if path.name.startswith("_"):
-                    continue
-                is_stream = path.parent.name == "streams"
-                name = path.stem if is_stream else path.relative_to(root).with_suffix("").as_posix()
-                table = streams if is_stream else tasks
-                if name in table:
-                    raise FileError(f"{path}: the name {name!r} is taken by {table[name]}; rename one of the two")
-                table[name] = path
-        return cls(tasks, streams)
+                if path.parent.name == "streams":
+                    found._add(found.stream_paths, path.stem, path)
+                else:
+                    found._add(found.task_paths, path.relative_to(root).with_suffix("").as_posix(), path)
+        for path in streams:
+            found._add(found.stream_paths, path.stem, path)
+        return found
+
+    def _add(self, table: dict[str, Path], name: str, path: Path) -> None:
+        if path.name.startswith("_"):
+            return
+        if name in table:
+            raise FileError(f"{path}: the name {name!r} is taken by {table[name]}; rename one of the two")
+        table[name] = path
 
     def task(self, name: str) -> Task:
         """Read one task by name."""
@@ -178,7 +215,10 @@ class Catalog:
             return self.stream_file(Path(name))
         if name not in self.stream_paths:
             raise unknown_name("stream", name, [*self.stream_paths, "path/to/your-stream.yaml"])
-        return self.stream_file(self.stream_paths[name])
+        loaded = self.stream_file(self.stream_paths[name])
+        if loaded.stream.name != name:
+            raise FileError(f"{self.stream_paths[name]}:1: says stream {loaded.stream.name!r}, but its path {name!r}")
+        return loaded
 
     def stream_file(self, path: Path) -> LoadedStream:
         """Read a stream file and all its tasks."""
@@ -186,17 +226,19 @@ class Catalog:
         stream = build(Stream, document)
         listed = stream.tasks if isinstance(stream.tasks, dict) else dict.fromkeys(stream.tasks)
         tasks = {}
-        for name, inline in listed.items():
+        for index, (name, inline) in enumerate(listed.items()):
             if inline is None:
-                tasks[name] = self._known_task(name, document)
+                place = name if isinstance(stream.tasks, dict) else index
+                tasks[name] = self._known_task(name, document, "tasks", place)
             else:
                 tasks[name] = build(Task, document, data={"task": name, **inline}, at=("tasks", name))
+        for variant, one in stream.variants.items():
+            for index, name in enumerate(one.probes):
+                tasks[name] = tasks.get(name) or self._known_task(name, document, "variants", variant, "probes", index)
         return LoadedStream(stream, tasks, path.resolve().parent)
 
-    def _known_task(self, name: str, document: Document) -> Task:
-        try:
+    def _known_task(self, name: str, document: Document, *place: str | int) -> Task:
+        if name in self.task_paths:
             return self.task(name)
-        except FileError:
-            raise
-        except Exception as error:
-            raise type(error)(f"{document.where(('tasks', name))}: {error}") from error
+        with document.blame(*place):
+            raise unknown_name("task", name, self.task_paths)

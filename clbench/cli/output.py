@@ -45,11 +45,13 @@ def print_matrix(matrix: ResultMatrix, *, title: str) -> None:
     from rich.text import Text
 
     short = [name.rpartition("/")[2] for name in matrix.tasks]
-    table = Table("after", *short, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    probes = [name.rpartition("/")[2] for name in matrix.probes]
+    table = Table("after", *short, *probes, title=title, box=box.SIMPLE_HEAD, title_justify="left")
     rows = [("base", matrix.base)] if matrix.base else []
     rows += [(f"{i} {short[i - 1]}", row) for i, row in enumerate(matrix.rows, 1)]
     for number, (name, row) in enumerate(rows, 0 if matrix.base else 1):
         cells = [Text(_cell(cell), style=_style(matrix, number, j)) for j, cell in enumerate(row)]
+        cells += [Text(_cell(values[number]), style="cyan") for values in matrix.probes.values()]
         table.add_row(Text(name), *cells)
     console().print(table)
 

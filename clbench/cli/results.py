@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ALIASES = {"trace": "trace-printed"}
 SHOWN = ("op", "bwt.gem", "bwt.trace-printed", "forgetting.chaudhry", "learning_accuracy", "fwt.gem")
+SHOWN_WITH_PROBES = ("retention.facts", "delta.general-ability")
 
 
 def headline(config: RunConfig) -> str:
@@ -58,7 +59,8 @@ def select(values: Mapping[str, float | None], *, bwt: str | None) -> dict[str, 
         ClbenchError: an unknown definition.
     """
     if bwt is None:
-        return {name: values[name] for name in SHOWN}
+        extra = [name for name in SHOWN_WITH_PROBES if values.get(name) is not None]
+        return {name: values[name] for name in (*SHOWN, *extra)}
     names = [f"bwt.{ALIASES.get(part.strip(), part.strip())}" for part in bwt.split(",")]
     for name in names:
         if name not in values:
@@ -117,13 +119,20 @@ def record_json(record: Record, *, state: Mapping[str, Any]) -> dict[str, Any]:
         "run": record.run,
         "status": state.get("status", "finished"),
         "config": state.get("config", {}),
-        "matrix": {"tasks": list(record.tasks), "probes": [], "rows": [list(row) for row in record.scores["strict"]]},
+        "matrix": {"tasks": list(record.tasks), "probes": list(record.probes), "rows": _rows_with_probes(record)},
         "metrics": nested(values),
         "missing": missing,
         "costs": record.costs.model_dump(mode="json"),
         "footprint": record.footprint.model_dump(mode="json"),
+        "drift": record.drift,
         "warnings": [{"message": message, "count": count} for message, count in record.warnings.items()],
     }
+
+
+def _rows_with_probes(record: Record) -> list[list[float | None]]:
+    """R from its base row on; each row the tasks' scores, then the probes'."""
+    probes = record.probes.values()
+    return [[*row, *(values[i] for values in probes)] for i, row in enumerate(record.scores["strict"])]
 
 
 def outcome_json(outcome: Outcome, leaderboards_dir: Path) -> dict[str, Any]:

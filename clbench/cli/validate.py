@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from clbench.taskfiles import Catalog
+    from clbench.task import Task
+    from clbench.taskfiles import Catalog, Document
 
 
 def register(app: typer.Typer) -> None:
@@ -24,14 +25,13 @@ def validate(
     from clbench.cli import output
     from clbench.errors import ClbenchError
     from clbench.registry import registry
-    from clbench.taskfiles import read_yaml
 
     catalog = registry().catalog()
     paths = [*catalog.task_paths.values(), *catalog.stream_paths.values()] if path is None else _files(path)
     problems = []
     for one in paths:
         try:
-            check_file(one, catalog, is_stream="stream" in read_yaml(one).data)
+            check_file(one, catalog)
         except ClbenchError as error:
             problems.append(str(error))
     if json:
@@ -44,26 +44,35 @@ def validate(
         raise typer.Exit(2)
 
 
-def check_file(path: Path, catalog: Catalog, *, is_stream: bool) -> None:
+def check_file(path: Path, catalog: Catalog) -> None:
     """Read one file as what it is, with everything it refers to.
 
     Raises:
         ClbenchError: what is wrong with it.
     """
-    from clbench.registry import registry
     from clbench.stream import resolve
-    from clbench.taskfiles import read_task
+    from clbench.taskfiles import read_task, read_yaml
 
-    if is_stream:
-        loaded = catalog.stream_file(path)
-        tasks = list(loaded.tasks.values())
-        for variant in loaded.stream.variants:
+    document = read_yaml(path)
+    names = {known: name for table in (catalog.task_paths, catalog.stream_paths) for name, known in table.items()}
+    if "stream" not in document.data:
+        _check_scorers(catalog.task(names[path]) if path in names else read_task(path), document, ())
+        return
+    loaded = catalog.stream(names[path]) if path in names else catalog.stream_file(path)
+    for variant in loaded.stream.variants:
+        with document.blame("variants", variant):
             resolve(loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=variant)
-    else:
-        tasks = [read_task(path)]
-    for task in tasks:
-        for scorer in {*task.scorers.pairs().values(), *task.side}:
-            registry().scorer(scorer)
+    for task in loaded.tasks.values():
+        _check_scorers(task, document, ("tasks", task.name))
+
+
+def _check_scorers(task: Task, document: Document, at: tuple[str, ...]) -> None:
+    from clbench.registry import registry
+
+    for key, names in {"scorers": task.scorers.pairs().values(), "side": task.side}.items():
+        with document.blame(*at, key):
+            for name in names:
+                registry().scorer(name)
 
 
 def _files(path: Path) -> list[Path]:

@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -53,8 +54,15 @@ def registered() -> dict[str, dict[str, object]]:
 
 
 def variant_of(folder: str) -> str:
-    """The variant that a folder of the archive is."""
-    return next(variant for variant, name in FOLDERS.items() if name == folder)
+    """The variant that a folder of the archive is.
+
+    Raises:
+        UnknownNameError: the archive has no such folder.
+    """
+    for variant, name in FOLDERS.items():
+        if name == folder:
+            return variant
+    raise unknown_name("folder of the TRACE archive", folder, FOLDERS.values())
 
 
 def split_path(folder: str, *, task: str, split: str) -> Path:
@@ -99,7 +107,10 @@ def locate(path: Path, *, tasks: Iterable[str], variant: str | None = None) -> d
     """
     names = tuple(tasks)
     found = {
-        key: folder for key, name in FOLDERS.items() for folder in sorted(path.glob(f"**/{name}")) if folder.is_dir()
+        key: folder
+        for key, name in FOLDERS.items()
+        for folder in sorted(path.glob(f"**/{name}"))
+        if folder.is_dir() and "__MACOSX" not in folder.parts
     }
     if not found and all((path / name).is_dir() for name in names):
         found = {variant or _guess_variant(path, names[0]): path}
@@ -151,7 +162,7 @@ def unpack(path: Path, *, sha256: str | None = None) -> Path:
         DataError: another hash, no zip, or members that would leave the folder, are links, or unpack to too much.
     """
     actual = file_digest(path)
-    expected = sha256 or OFFICIAL_SHA256
+    expected = (sha256 or OFFICIAL_SHA256).casefold()
     if actual != expected:
         raise DataError(
             f"{path}: has SHA-256 {actual}, not {expected}{'' if sha256 else ' (the official archive)'}; "
@@ -164,7 +175,7 @@ def unpack(path: Path, *, sha256: str | None = None) -> Path:
         with zipfile.ZipFile(path) as archive:
             members = _safe_members(archive, path)
             _extract(archive, members, target)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise DataError(f"{path}: is no readable zip archive ({error})") from error
     return target
 

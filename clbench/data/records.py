@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def read_objects(path: Path) -> Iterator[tuple[str, Any]]:
         return
     try:
         values = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError of its own
         raise DataError(
             f"{path}:{getattr(error, 'lineno', 1)}: malformed JSON: {getattr(error, 'msg', error)}"
         ) from error
@@ -52,7 +53,7 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
             continue
         try:
             yield f"{path}:{number}", json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}:{number}: malformed JSON: {getattr(error, 'msg', error)}") from error
 
 
@@ -62,6 +63,8 @@ def _example(record: Any, *, where: str, task: str) -> Example:
     for key in ("prompt", "answer"):
         if not isinstance(record[key], str):
             raise DataError(f"{where}: {key} must be text, got {short(record[key])}; write numbers as text")
+        if re.search("[\ud800-\udfff]", record[key]):
+            raise DataError(f"{where}: {key} is no valid text: it holds half of a surrogate pair")
     if not record["prompt"]:
         raise DataError(f"{where}: the prompt is empty")
     return Example(task=task, prompt=record["prompt"], answer=record["answer"])

@@ -1,4 +1,4 @@
-"""Sources of records: generated (`mini`), the official archive (`trace`), files beside a stream file (`files`).
+"""Sources of records: generated (`mini`, `world`), the official archive (`trace`), files by a stream file (`files`).
 
 Each gives a task's split as examples and a hash of what it read; the hashes make a board's identity.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clbench.plugins import Plugins
     from clbench.stream import StreamPlan
 
-MINI_TRAIN, MINI_TEST = 320, 64  # records a split when a stream does not say
+MINI_TRAIN, MINI_TEST, PROBE_SIZE = 320, 64, 200  # records when a stream does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,33 @@ def load_stream_data(plan: StreamPlan, *, plugins: Plugins | None = None) -> lis
         DataError: a split is missing, malformed, empty, or has an empty training answer.
     """
     return [_task_data(plan, task, plugins=plugins) for task in plan.tasks]
+
+
+def load_probe_data(plan: StreamPlan) -> list[TaskData]:
+    """The records of the plan's probes, as test records; their source is the first that they name.
+
+    Raises:
+        DataError: no such source.
+    """
+    found = []
+    for probe in plan.probes:
+        records = _world(str(probe.data.get("world")), size=plan.probe_examples or PROBE_SIZE)
+        test = tuple(Example(probe.name, **record) for record in records)
+        found.append(TaskData(probe, (), test, digest([[one.prompt, one.answer] for one in test])))
+    return found
+
+
+def _world(kind: str, *, size: int) -> list[dict[str, str]]:
+    """Probes of what the bundled model knows; a text's first character is given, and all others count."""
+    from clbench.data import world
+
+    if kind == "facts":
+        return world.probe_facts(size)
+    if kind == "skills":
+        return world.probe_skills(size=size)
+    if kind == "text":
+        return [{"prompt": one.text[:1], "answer": one.text[1:]} for one in world.probe_text(size)]
+    raise DataError(f"no probe of the invented world {kind!r}; there is facts, skills, text")
 
 
 def data_hash(data: list[TaskData]) -> str:

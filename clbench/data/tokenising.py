@@ -65,7 +65,7 @@ class Encoder:
     def prompts(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of prompts as the model sees them when it is asked."""
         keep = self.max_prompt - len(self.prefix)
-        return [[*self.prefix, *ids[-keep:]] for ids in self._tokens(texts)]
+        return [[*self._begin(ids), *ids[-keep:]] for ids in self._tokens(texts)]
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[Encoded], EncodingCounts]:
         """Training examples, and what was cut."""
@@ -81,7 +81,13 @@ class Encoder:
         counts.prompt_truncated += start > keep
         counts.answer_truncated += len(both) - start > self.max_answer
         answer = both[start : start + self.max_answer]
-        return Encoded((*self.prefix, *both[max(0, start - keep) : start], *answer, self.eos), len(answer) + 1)
+        return Encoded(
+            (*self._begin(both[:start]), *both[max(0, start - keep) : start], *answer, self.eos), len(answer) + 1
+        )
+
+    def _begin(self, prompt: list[int]) -> tuple[int, ...]:
+        """What stands before a prompt; an empty one needs something to predict the first token from."""
+        return self.prefix or (() if prompt else (self.eos,))
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         return self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"] if texts else []
@@ -101,4 +107,5 @@ def _common_prefix(first: list[int], second: list[int]) -> int:
     """Length of the longest common beginning."""
     if second[: len(first)] == first:
         return len(first)
-    return next(i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))

@@ -1,0 +1,52 @@
+"""Parameter drift: how far a model has moved from its base. MoFO's own argument for why it works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of all parameters in main memory; tied ones once."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters()}
+
+
+def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Drift of those parameters that the base model had too (an adapter's own are not drift).
+
+    Returns:
+        relative_l2: ‖θ − θ₀‖ / ‖θ₀‖ over all parameters.
+        moved: share (0–1) of entries that are not exactly what they were.
+        blocks: relative_l2 by block: a transformer layer, the embeddings, the head.
+    """
+    sums: dict[str, list[float]] = {}
+    moved = entries = 0
+    for name, parameter in model.named_parameters():
+        start = base.get(name)
+        if start is None:
+            continue
+        change = (parameter.detach().to("cpu") - start).double()
+        block = sums.setdefault(block_of(name), [0.0, 0.0])
+        block[0] += float(change.square().sum())
+        block[1] += float(start.double().square().sum())
+        moved += int(change.count_nonzero())
+        entries += change.numel()
+    return {
+        "relative_l2": _ratio(sum(pair[0] for pair in sums.values()), sum(pair[1] for pair in sums.values())),
+        "moved": moved / entries if entries else 0.0,
+        "blocks": {name: _ratio(*pair) for name, pair in sums.items()},
+    }
+
+
+def block_of(name: str) -> str:
+    """`model.layers.3.mlp.up_proj.weight` is of block `layers.3`; what is in no layer is its own block."""
+    match = re.search(r"(layers|h|blocks)\.(\d+)\.", name)
+    return f"{match[1]}.{match[2]}" if match else name.removesuffix(".weight").rpartition(".")[2]
+
+
+def _ratio(change: float, size: float) -> float:
+    return (change / size) ** 0.5 if size else 0.0
