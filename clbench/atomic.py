@@ -31,10 +31,11 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(0o644)  # mkstemp's 0600 would hide a shared board from others
         Path(name).replace(path)
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:
+        raise RecordError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
+    finally:
         with contextlib.suppress(OSError):
-            Path(name).unlink(missing_ok=bool(name))
-        raise RecordError(f"{path}: cannot be written ({error.strerror or error})") from error
+            Path(name).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -71,12 +72,18 @@ def lock(folder: Path) -> Iterator[None]:
     """
     import filelock
 
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
+    held = filelock.FileLock(path, timeout=LOCK_SECONDS)
     try:
-        with filelock.FileLock(path, timeout=LOCK_SECONDS):
-            yield
+        folder.mkdir(parents=True, exist_ok=True)
+        held.acquire()
     except filelock.Timeout as error:
         raise RecordError(
             f"{path}: held by another process for {LOCK_SECONDS} s; see what it does, then try again"
         ) from error
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written ({error.strerror or error})") from error
+    try:
+        yield
+    finally:
+        held.release()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clbench.data.tokenising import Encoder
 from clbench.episodes import due, episodes, num_steps
 from clbench.errors import ModelError
+from clbench.models import load_config, load_tokenizer
 
 if TYPE_CHECKING:
     from clbench.runconfig import RunConfig
@@ -41,7 +42,8 @@ class Estimate:
 def estimate(config: RunConfig) -> Estimate:
     """Tokenises the training data; loads no weights."""
     plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
-    encoder = Encoder(_tokenizer(config), max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens)
+    tokenizer = load_tokenizer(config.model)
+    encoder = Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens)
     encoded = [encoder.examples(one.train)[0] for one in config.data]
     epochs = plan.epochs()
     rows = [0, *(episode.row for episode in episodes(regime, len(plan.tasks)))]
@@ -68,21 +70,15 @@ def estimate(config: RunConfig) -> Estimate:
     )
 
 
-def _tokenizer(config: RunConfig) -> object:
-    from clbench.models import load_tokenizer
-
-    return load_tokenizer(config.model)
-
-
 def _size(config: RunConfig) -> tuple[int, int]:
     """Parameters and vocabulary, from the configuration alone."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
+    settings = load_config(config.model)
     try:
-        settings = AutoConfig.from_pretrained(config.model.location)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(settings)
+            model = AutoModelForCausalLM.from_config(settings, trust_remote_code=config.model.trust_remote_code)
     except Exception as error:
-        raise ModelError(f"model {config.model.name!r}: its configuration cannot be read ({error})") from error
+        raise ModelError(f"model {config.model.name!r}: is no causal LM ({str(error)[:200]})") from error
     return sum(p.numel() for p in model.parameters()), model.get_input_embeddings().weight.shape[0]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +88,11 @@ class Values:
         if family == "footprint":
             return float(getattr(record.footprint, rest))
         if family == "drift":
-            return record.drift.get(rest)
-        lenient = family == "lenient"
-        return self._summary(record.matrix("lenient" if lenient else "strict"), rest if lenient else key)
+            value = record.drift.get(rest)
+            return value if isinstance(value, int | float) else None
+        if family == "lenient":
+            return self._summary(record.matrix("lenient"), rest) if "lenient" in record.scores else None
+        return self._summary(record.matrix(), key)
 
     def _summary(self, matrix: ResultMatrix, name: str) -> float | None:
         try:
@@ -214,7 +217,7 @@ class Loaded:
 def load_board(folder: Path, *, leaderboards: Path) -> Loaded:
     """Read a board's records; a record must lie where its content says."""
     records, problems = [], []
-    for path in sorted(folder.glob("*/*.json")):
+    for path in sorted(folder.rglob("*.json")):
         try:
             record = read_record(path)
         except RecordError as error:
@@ -277,7 +280,7 @@ def update(
     """Make the markdown of all boards (or one) again; with `write` off only tell what is stale."""
     updates = []
     for folder in board_folders(leaderboards, board=board):
-        with atomic.lock(leaderboards):
+        with atomic.lock(leaderboards) if write else contextlib.nullcontext():
             updates.append(_update_one(folder, leaderboards, summaries=summaries, write=write, plugins=plugins))
     return updates
 

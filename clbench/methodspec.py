@@ -55,11 +55,13 @@ class MethodSpec:
 
     def problem(self) -> str:
         """Why this spec cannot be used, or the empty string."""
-        if not self.name or self.name != self.name.casefold() or not self.name.replace("-", "").isalnum():
+        if self.name != self.name.casefold() or not self.name.replace("-", "").isalnum():
             return f"the method name {self.name!r} must be lower-case letters, digits and hyphens"
         if self.requires_api != API_VERSION:
             return f"method {self.name!r} needs plugin API {self.requires_api}; this clbench has {API_VERSION}"
-        unknown = self.capabilities - set(get_args(Capability))
+        if self.regime not in get_args(Regime):
+            return f"method {self.name!r} has the unknown regime {self.regime!r}"
+        unknown = set(self.capabilities) - set(get_args(Capability))
         return f"method {self.name!r} declares the unknown capability {min(unknown)!r}" if unknown else ""
 
     def load(self) -> type[Method]:

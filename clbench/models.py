@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,13 @@ if TYPE_CHECKING:
 
 BUNDLED = "clbench/tiny"
 _BUNDLED_FOLDER = Path(__file__).parent / "tiny"
-_IDENTITY_FILES = ("config.json", "tokenizer.json", "tokenizer.model", "*.safetensors", "*.bin")
+_IDENTITY_FILES = (
+    "*.safetensors",
+    "config.json",
+    "generation_config.json",  # its additional end tokens are used
+    *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
+    *("vocab.json", "merges.txt", "added_tokens.json"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class ModelRef:
         location: folder, or Hub id.
         hash: of weights, configuration and tokenizer; a Hub model's revision.
         local: whether `location` is a folder.
+        files: SHA-256 of a folder's files, by name.
         trust_remote_code: run code that comes with the model.
     """
 
@@ -42,6 +51,7 @@ class ModelRef:
     location: str
     hash: str
     local: bool
+    files: Mapping[str, str] = field(default_factory=dict)
     trust_remote_code: bool = False
 
     def identity(self) -> dict[str, str]:
@@ -56,14 +66,14 @@ def describe(name: str, *, revision: str | None = None, trust_remote_code: bool 
         ModelError: a folder that holds no model, or a Hub id that cannot be reached.
     """
     if name == BUNDLED:
-        return ModelRef(BUNDLED, str(_BUNDLED_FOLDER), _folder_hash(_BUNDLED_FOLDER), local=True)
+        return _folder_ref(BUNDLED, _BUNDLED_FOLDER)
     folder = Path(name).expanduser()
     if folder.is_dir():
         _check_folder(folder)
-        return ModelRef(folder.resolve().name, str(folder), _folder_hash(folder), True, trust_remote_code)
+        return _folder_ref(folder.resolve().name, folder, trust_remote_code=trust_remote_code)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"{name}: is no folder; give a folder with a saved model, a Hub id, or {BUNDLED}")
-    return ModelRef(name, name, _hub_revision(name, revision), False, trust_remote_code)
+    return ModelRef(name, name, _hub_revision(name, revision), local=False, trust_remote_code=trust_remote_code)
 
 
 def _check_folder(folder: Path) -> None:
@@ -76,9 +86,22 @@ def _check_folder(folder: Path) -> None:
         raise ModelError(f"{config}: cannot be read as JSON ({error})") from error
 
 
-def _folder_hash(folder: Path) -> str:
-    files = sorted({path for pattern in _IDENTITY_FILES for path in folder.glob(pattern)})
-    return digest({path.name: file_digest(path) for path in files})
+def _folder_ref(name: str, folder: Path, *, trust_remote_code: bool = False) -> ModelRef:
+    paths = sorted({path for pattern in _IDENTITY_FILES for path in folder.glob(pattern)})
+    files = {path.name: file_digest(path) for path in paths}
+    _check_card(folder, files)
+    return ModelRef(name, str(folder), digest(files), True, files, trust_remote_code)
+
+
+def _check_card(folder: Path, files: Mapping[str, str]) -> None:
+    """A model card that states hashes, as the bundled model's does, must be right."""
+    card = folder / "MODEL_CARD.md"
+    stated = re.findall(r"sha256 of (\S+) \| `([0-9a-f]{64})`", card.read_text("utf-8")) if card.is_file() else []
+    for name, expected in stated:
+        if files.get(name) != expected:
+            raise ModelError(
+                f"{folder / name}: is damaged or missing (its SHA-256 is not the model card's); install it again"
+            )
 
 
 def _hub_revision(name: str, revision: str | None) -> str:
@@ -93,8 +116,9 @@ def _hub_revision(name: str, revision: str | None) -> str:
 def _cached_revision(name: str, revision: str | None, error: Exception) -> str:
     """Without a network, what an earlier download left."""
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    path = try_to_load_from_cache(name, "config.json", revision=revision)
+    path = None if isinstance(error, HFValidationError) else try_to_load_from_cache(name, "config.json", None, revision)
     if isinstance(path, str):
         return Path(path).parent.name
     raise ModelError(
@@ -128,9 +152,10 @@ def load_model(
     """
     found = plugins and plugins.manager.hook.clbench_load_model(name=ref.location, device=str(device))
     if found:
-        return LoadedModel(found[0], found[1])
-    tokenizer = load_tokenizer(ref)
-    model, notes = _load_weights(ref, runtime, seed)
+        model, tokenizer, notes = found[0], found[1], ()
+    else:
+        tokenizer = load_tokenizer(ref)
+        model, notes = _load_weights(ref, runtime, seed)
     rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
     if len(tokenizer) > rows:  # type: ignore[arg-type]
         raise ModelError(
@@ -157,27 +182,60 @@ def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
         raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({_first_line(error)})") from error
 
 
+def load_config(ref: ModelRef) -> Any:
+    """A model's configuration, as transformers has it.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(ref.location, **_revision(ref))
+    except Exception as error:
+        raise ModelError(f"model {ref.name!r}: its config.json cannot be loaded ({_first_line(error)})") from error
+
+
 def _load_weights(ref: ModelRef, runtime: Runtime, seed: int) -> tuple[PreTrainedModel, tuple[str, ...]]:
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     options = {"attn_implementation": runtime.attention, "dtype": torch.float32}
+    config = load_config(ref)
     try:
         if ref.name == BUNDLED and not (_BUNDLED_FOLDER / "model.safetensors").is_file():
             torch.manual_seed(0)
-            config = AutoConfig.from_pretrained(ref.location)
             note = f"{BUNDLED} is not pre-trained in this version: its weights are random, and it knows nothing"
             return AutoModelForCausalLM.from_config(config, **options), (note,)
-        return AutoModelForCausalLM.from_pretrained(ref.location, **_revision(ref), **options), ()
+        model, info = AutoModelForCausalLM.from_pretrained(
+            ref.location, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
+            **_revision(ref), **options,
+        )  # fmt: skip
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
+    return model, _check_weights(ref, info)
+
+
+def _check_weights(ref: ModelRef, info: Mapping[str, Any]) -> tuple[str, ...]:
+    """What transformers would fill with random numbers is refused; what it leaves out is noted."""
+    wrong = sorted([*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
+    if wrong:
+        raise ModelError(
+            f"model {ref.name!r}: its weights do not fit its config.json: {len(wrong)} tensors are missing or have "
+            f"another shape, such as {wrong[0]}"
+        )
+    unused = len(info["unexpected_keys"])
+    return (
+        (f"{ref.name}: {unused} tensors of its weights are no part of the model and were left out",) if unused else ()
+    )
 
 
 def _silence() -> None:
-    """Progress is ours to show; what transformers logs at `info` and draws while loading is not."""
+    """Progress is ours to show, and what is wrong with a model is ours to say in one line."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
 
 
 def _revision(ref: ModelRef) -> dict[str, Any]:

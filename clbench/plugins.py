@@ -61,7 +61,13 @@ class Plugins:
 
     manager: pluggy.PluginManager
     records: dict[str, PluginRecord] = field(default_factory=dict)
-    broken_names: dict[str, str] = field(default_factory=dict)
+
+    def add(self, record: PluginRecord) -> PluginRecord:
+        """List a plugin, under `name@package` when its name is taken."""
+        if record.name in self.records:
+            record = replace(record, name=f"{record.name}@{record.package}")
+        self.records[record.name] = record
+        return record
 
     def fail(self, name: str, error: BaseException | str) -> None:
         """Mark a plugin as broken and take all of it out; fatal under `CLBENCH_STRICT_PLUGINS=1`."""
@@ -77,7 +83,10 @@ class Plugins:
         implementations = getattr(self.manager.hook, hook).get_hookimpls()
         for implementation in implementations:
             try:
-                items = list(_call(hook, implementation, {}) or ())
+                found = _call(hook, implementation, {})
+                if isinstance(found, str):
+                    raise TypeError(f"{hook} gave the text {found!r:.60}, not a list")
+                items = list(found or ())
             except (Exception, SystemExit) as error:
                 self.fail(implementation.plugin_name, error)
                 continue
@@ -90,7 +99,7 @@ class Plugins:
             name = implementation.plugin_name
             try:
                 _call(hook, implementation, arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.warning("observer %s failed in %s and is switched off: %s", name, hook, one_line(error))
                 self.manager.unregister(name=name)
                 self.records[name] = replace(self.records[name], status="broken", error=one_line(error))
@@ -100,7 +109,8 @@ def _call(hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
     if os.environ.get("CLBENCH_TRACE_PLUGINS") == "1":
         shown = ", ".join(f"{key}={value!r:.60}" for key, value in arguments.items())
         sys.stderr.write(f"{hook}({shown}) -> {implementation.plugin_name}\n")
-    return implementation.function(**{name: arguments[name] for name in implementation.argnames})
+    with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not spoil --json
+        return implementation.function(**{name: arguments[name] for name in implementation.argnames})
 
 
 def one_line(error: BaseException) -> str:
@@ -115,29 +125,29 @@ def load_plugins() -> Plugins:
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
     _load(plugins, EntryPoint("clbench", BUILTIN, GROUP), package="clbench", version=__version__)
-    disabled = {name.strip() for name in os.environ.get("CLBENCH_DISABLE_PLUGINS", "").split(",")}
+    names = {name.strip() for name in os.environ.get("CLBENCH_DISABLE_PLUGINS", "").split(",")}
+    disabled = []
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
         if entry.value == BUILTIN:
             continue
         package, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
-        if entry.name in disabled or package in disabled:
-            plugins.records[entry.name] = PluginRecord(entry.name, package, version, entry.value, status="disabled")
-            continue
-        _load(plugins, entry, package=package, version=version)
+        if entry.name in names or package in names:
+            disabled.append(PluginRecord(entry.name, package, version, entry.value, status="disabled"))
+        else:
+            _load(plugins, entry, package=package, version=version)
+    for record in disabled:
+        plugins.add(record)
     return plugins
 
 
 def _load(plugins: Plugins, entry: EntryPoint, *, package: str, version: str) -> None:
-    record = PluginRecord(entry.name, package, version, entry.value)
-    if entry.name in plugins.records:
+    record = plugins.add(PluginRecord(entry.name, package, version, entry.value))
+    if record.name != entry.name:
         taken = plugins.records[entry.name]
-        record = replace(record, name=f"{entry.name}@{package}")
-        plugins.records[record.name] = record
         plugins.fail(record.name, f"the plugin name {entry.name!r} is taken by {taken.package} {taken.version}")
         return
-    plugins.records[entry.name] = record
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not spoil --json
+        with contextlib.redirect_stdout(sys.stderr):
             module = entry.load()
         plugins.manager.register(module, name=entry.name)
         plugins.manager.check_pending()  # a misspelt hook

@@ -25,7 +25,7 @@ Rows = tuple[tuple[Score | None, ...], ...]
 class Part(BaseModel):
     """Base of the record's parts: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Board(Part):
@@ -57,6 +57,14 @@ class Board(Part):
     test_examples: int | None
     changes: dict[str, Any] = {}
 
+    @model_validator(mode="after")
+    def _has_names(self) -> Board:
+        for part, values in {"protocol": self.protocol, "model": self.model}.items():
+            for key in ("name", "scorer" if part == "protocol" else "hash"):
+                if not isinstance(values.get(key), str):
+                    raise ValueError(f"{part}.{key} is missing")
+        return self
+
     @property
     def hash(self) -> str:
         """Of everything but `changes`, whose values stand in the other parts."""
@@ -85,7 +93,7 @@ class MethodPart(Part):
             f"{key}={value}" if len(self.options) == 1 else f"{member}.{key}={value}"
             for member, options in self.options.items()
             for key, value in options.items()
-            if value != self.defaults[member].get(key)
+            if value != self.defaults.get(member, {}).get(key)
         ]
         return f"{self.name} ({', '.join(changed)})" if changed else self.name
 
@@ -201,7 +209,11 @@ def read_record(path: Path) -> Record:
         RecordError: unreadable, or not a record; with the first things that are wrong.
     """
     try:
-        return Record.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be written again
+        return Record.model_validate(content)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:

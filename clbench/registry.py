@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from clbench.compose import Compose, check_composition
-from clbench.errors import OptionError, PluginError, did_you_mean, unknown_name
-from clbench.method import Method
+from clbench.errors import OptionError, PluginError, UnknownNameError, did_you_mean, unknown_name
 from clbench.methodspec import MethodSpec, Regime
-from clbench.plugins import PluginRecord, Plugins, load_plugins
+from clbench.plugins import PluginRecord, Plugins, load_plugins, one_line
 from clbench.scoring.spec import ScorerSpec
 from clbench.summaries import SummarySpec
-from clbench.taskfiles import Catalog
+
+if TYPE_CHECKING:
+    from clbench.method import Method
+    from clbench.taskfiles import Catalog
 
 
 class Named(Protocol):
@@ -72,7 +73,8 @@ class Table(Generic[Spec]):
         for plugin in broken:
             if name in (plugin.name, plugin.package.removeprefix("clbench-")):
                 raise PluginError(f"{self.kind} {name!r}: plugin {plugin.label} did not load: {plugin.error}")
-        raise unknown_name(self.kind, name, self.entries)
+        reasons = "".join(f"; plugin {plugin.label} did not load: {plugin.error}" for plugin in broken)
+        raise UnknownNameError(f"{unknown_name(self.kind, name, self.entries)}{reasons}")
 
 
 class Registry:
@@ -83,19 +85,32 @@ class Registry:
         self.methods: Table[MethodSpec] = Table("method")
         self.scorers: Table[ScorerSpec] = Table("scorer")
         self.summaries: Table[SummarySpec] = Table("summary")
-        self._fill(self.methods, "clbench_methods", MethodSpec, MethodSpec.problem)
-        self._fill(self.scorers, "clbench_metrics", ScorerSpec)
-        self._fill(self.summaries, "clbench_summaries", SummarySpec)
+        self.task_dirs: list[Path] = []
+        self.stream_files: list[Path] = []
+        places: dict[str, tuple[type, Callable[[Any, PluginRecord], None]]] = {
+            "clbench_methods": (MethodSpec, self.methods.add),
+            "clbench_metrics": (ScorerSpec, self.scorers.add),
+            "clbench_summaries": (SummarySpec, self.summaries.add),
+            "clbench_task_dirs": (Path, lambda folder, _: self.task_dirs.append(folder)),
+            "clbench_streams": (Path, lambda path, _: self.stream_files.append(path)),
+        }
+        found = {hook: list(self._collect(hook, kind)) for hook, (kind, _) in places.items()}
+        for hook, items in found.items():
+            for plugin, item in items:
+                if plugins.records[plugin.name].status == "ok":  # all of a plugin, or nothing
+                    places[hook][1](item, plugin)
 
-    def _fill(self, table: Table[Any], hook: str, kind: type, problem: Callable[[Any], str] | None = None) -> None:
-        for plugin, spec in self.plugins.collect(hook):
-            reason = f"{hook} gave {spec!r:.60}, not a {kind.__name__}" if not isinstance(spec, kind) else ""
-            if not reason and problem:
-                reason = problem(spec)
+    def _collect(self, hook: str, kind: type) -> Iterator[tuple[PluginRecord, Any]]:
+        """What plugins register; one that gives something unusable is broken."""
+        for plugin, item in self.plugins.collect(hook):
+            try:
+                reason = _problem(item, kind)
+            except Exception as error:  # a spec with fields of wrong types
+                reason = one_line(error)
             if reason:
-                self.plugins.fail(plugin.name, reason)
-            elif self.plugins.records[plugin.name].status == "ok":
-                table.add(spec, plugin)
+                self.plugins.fail(plugin.name, f"{hook} gave {item!r:.60}: {reason}")
+            else:
+                yield plugin, item
 
     @property
     def broken(self) -> list[PluginRecord]:
@@ -104,8 +119,9 @@ class Registry:
 
     def catalog(self) -> Catalog:
         """All task and stream files."""
-        roots = [Path(folder) for _, folder in self.plugins.collect("clbench_task_dirs")]
-        return Catalog.find(roots, streams=[Path(path) for _, path in self.plugins.collect("clbench_streams")])
+        from clbench.taskfiles import Catalog
+
+        return Catalog.find(self.task_dirs, streams=self.stream_files)
 
     def method(self, name: str) -> Entry[MethodSpec]:
         """One method by name; no composition."""
@@ -115,6 +131,8 @@ class Registry:
         """What `--plugin a+b` means, checked from specs alone."""
         names = [part.strip() for part in text.split("+")]
         entries = tuple(self.method(name) for name in names)
+        from clbench.compose import check_composition
+
         regime = check_composition([entry.spec for entry in entries])
         return MethodChoice(entries, regime)
 
@@ -123,8 +141,21 @@ class Registry:
         return self.scorers.get(name, broken=self.broken).spec
 
     def summary_specs(self) -> list[SummarySpec]:
-        """All summaries, in the order of registration."""
-        return [entry.spec for entry in self.summaries.entries.values()]
+        """All summaries, in the order of registration.
+
+        Raises:
+            PluginError: two plugins claim one name.
+        """
+        return [self.summaries.get(name).spec for name in (*self.summaries.entries, *self.summaries.conflicts)]
+
+
+def _problem(item: Any, kind: type) -> str:
+    """Why something that a plugin registers cannot be used, or the empty string."""
+    if not isinstance(item, kind):
+        return f"not a {kind.__name__}"
+    if isinstance(item, Path):
+        return "" if item.exists() else "there is no such file or folder"
+    return item.problem() if isinstance(item, MethodSpec) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +177,15 @@ class MethodChoice:
             options: by method name; those of methods that are not part of this choice are left alone.
         """
         members = {entry.spec.name: entry.spec.create(options.get(entry.spec.name)) for entry in self.entries}
-        return next(iter(members.values())) if len(members) == 1 else Compose(members)
+        if len(members) == 1:
+            return next(iter(members.values()))
+        from clbench.compose import Compose
+
+        return Compose(members)
 
     def options(self, method: Method) -> dict[str, dict[str, Any]]:
         """All options of the created method, defaults included, by member name; for the record."""
-        members = method.members if isinstance(method, Compose) else {self.entries[0].spec.name: method}
+        members = getattr(method, "members", None) or {self.entries[0].spec.name: method}
         return {name: member.options.model_dump(mode="json") for name, member in members.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from clbench.data.sources import TaskData, data_hash
 from clbench.hashing import digest
 from clbench.method import Method
-from clbench.models import ModelRef
+from clbench.models import BUNDLED, ModelRef
 from clbench.protocol import Runtime
 from clbench.record import Board, MethodPart, slug
 from clbench.registry import MethodChoice
@@ -74,6 +74,14 @@ class RunConfig:
         model = self.model.name.rpartition("/")[2]
         label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])
+
+    def notes(self) -> list[str]:
+        """What a reader of the result must know."""
+        if self.model.name == BUNDLED and self.plan.source != "mini":
+            return [
+                f"{BUNDLED}: a functional run, no scientific result: this model is far too small for {self.plan.label}"
+            ]
+        return []
 
     def describe(self, method: Method) -> dict[str, Any]:
         """The resolved configuration for `run.json`."""

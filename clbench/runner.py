@@ -90,7 +90,7 @@ class _Loop:
     def _open(self) -> None:
         self.run_dir.clear()
         packages = [entry.plugin.package for entry in self.config.choice.entries]
-        self.provenance = provenance.collect(packages=packages)
+        self.provenance = {**provenance.collect(packages=packages), "model_files": dict(self.config.model.files)}
         config = self.config.describe(self.method)
         self.run_dir.write_state(run=self.run_dir.run_id, status="running", config=config, provenance=self.provenance)
         self.run_dir.event("start")
@@ -108,7 +108,7 @@ class _Loop:
         loaded = load_model(
             config.model, device=self.device, runtime=config.runtime, seed=config.seed, plugins=self.registry.plugins
         )
-        self.warnings |= dict.fromkeys(loaded.notes, 1)
+        self.warnings |= dict.fromkeys([*loaded.notes, *config.notes()], 1)
         protocol = self.protocol
         self.encoder = Encoder(
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens

@@ -30,7 +30,7 @@ def add(
     from clbench.cli import output
     from clbench.data import archive
     from clbench.data.audit import audit_folder
-    from clbench.errors import DataError, unknown_name
+    from clbench.errors import ClbenchError, DataError, unknown_name
     from clbench.registry import registry
 
     if name != "trace":
@@ -40,8 +40,13 @@ def add(
     catalog = registry().catalog()
     tasks = [catalog.task(one) for one in catalog.stream("trace").stream.task_names]
     root = path if path.is_dir() else archive.unpack(path, sha256=sha256)
-    found = archive.locate(root, tasks=[str(task.data["trace"]) for task in tasks], variant=variant)
-    audits = {key: audit_folder(folder, tasks=tasks, variant=key) for key, folder in found.items()}
+    try:
+        found = archive.locate(root, tasks=[str(task.data["trace"]) for task in tasks], variant=variant)
+        audits = {key: audit_folder(folder, tasks=tasks, variant=key) for key, folder in found.items()}
+    except ClbenchError:
+        if root != path:
+            archive.discard(root)
+        raise
     archive.register(found)
     if json:
         output.print_json({key: _json(folder, audits[key]) for key, folder in found.items()})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from clbench.matrix import Cell, ResultMatrix
 
@@ -32,9 +33,18 @@ def print_table(rows: Sequence[Mapping[str, Any]], *, headings: Iterable[str], t
     from rich.text import Text
 
     names = list(headings)
-    table = Table(*names, title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(*names, box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text(str(row.get(name, ""))) for name in names))
+    _print_titled(table, title)
+
+
+def _print_titled(table: Table, title: str) -> None:
+    """The title on a line of its own: a path in it stays whole, however narrow the table."""
+    from rich.text import Text
+
+    if title:
+        console().print(Text(title, style="italic"), soft_wrap=True)
     console().print(table)
 
 
@@ -46,14 +56,14 @@ def print_matrix(matrix: ResultMatrix, *, title: str) -> None:
 
     short = [name.rpartition("/")[2] for name in matrix.tasks]
     probes = [name.rpartition("/")[2] for name in matrix.probes]
-    table = Table("after", *short, *probes, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table("after", *short, *probes, box=box.SIMPLE_HEAD)
     rows = [("base", matrix.base)] if matrix.base else []
     rows += [(f"{i} {short[i - 1]}", row) for i, row in enumerate(matrix.rows, 1)]
     for number, (name, row) in enumerate(rows, 0 if matrix.base else 1):
         cells = [Text(_cell(cell), style=_style(matrix, number, j)) for j, cell in enumerate(row)]
         cells += [Text(_cell(values[number]), style="cyan") for values in matrix.probes.values()]
         table.add_row(Text(name), *cells)
-    console().print(table)
+    _print_titled(table, title)
 
 
 def _cell(cell: Cell) -> str:

@@ -19,7 +19,6 @@ def plugins(json: Annotated[bool, typer.Option("--json", help="Print one JSON do
     from clbench.registry import registry
 
     known = registry()
-    list(known.plugins.collect("clbench_task_dirs"))
     records = list(known.plugins.records.values())
     conflicts = {
         name: [owner.label for owner in owners]

@@ -180,6 +180,12 @@ def unpack(path: Path, *, sha256: str | None = None) -> Path:
     return target
 
 
+def discard(root: Path) -> None:
+    """Remove what was unpacked in vain, unless a registered variant is read from it."""
+    if not any(Path(str(entry["path"])).is_relative_to(root.resolve()) for entry in registered().values()):
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def _extract(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], target: Path) -> None:
     """Into a new folder beside the target, renamed when complete."""
     try:

@@ -1,0 +1,96 @@
+"""Steps, micro-batches and padded tensors: every example once, loss on answers only, nothing but rounding changed."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clbench.data.batches import IGNORE, collate, left_pad, micro_batches, steps_of_epoch
+from clbench.data.tokenising import Encoded
+
+THREE = [
+    Encoded((11, 12, 13, 14, 2), 2),  # prompt 11 12 13, answer 14 and the end
+    Encoded((21, 22, 2), 1),
+    Encoded((31, 32, 33, 34, 35, 36, 2), 4),
+]
+encoded = st.builds(
+    lambda prompt, answer: Encoded(tuple(range(5, 5 + prompt + answer)), answer), st.integers(1, 30), st.integers(1, 9)
+)
+
+
+@given(st.integers(0, 60), st.integers(1, 20), st.integers())
+def test_an_epoch_has_each_example_once(size, global_batch, seed):
+    steps = steps_of_epoch(size, global_batch=global_batch, rng=random.Random(seed))
+    assert sorted(index for step in steps for index in step) == list(range(size))
+    assert all(len(step) == global_batch for step in steps[:-1])
+    assert all(steps)
+
+
+def test_the_order_comes_from_the_generator():
+    one, same, other = (steps_of_epoch(40, global_batch=8, rng=random.Random(seed)) for seed in (1, 1, 2))
+    assert one == same != other
+    assert one != [list(range(start, start + 8)) for start in range(0, 40, 8)]
+
+
+@given(st.lists(encoded, min_size=1, max_size=20), st.integers(1, 8), st.integers(1, 5))
+def test_a_steps_examples_are_dealt_out_once(step, size, world):
+    shares = [micro_batches(step, size=size, rank=rank, world=world) for rank in range(world)]
+    assert len({len(share) for share in shares}) == 1, "a device that has fewer micro-batches waits for ever"
+    dealt = [one for share in shares for micro in share for one in micro]
+    assert sorted(map(id, dealt)) == sorted(map(id, step))
+    assert all(len(micro) <= size for share in shares for micro in share)
+    counts = [sum(map(len, share)) for share in shares]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_examples_of_like_lengths_share_a_micro_batch():
+    step = [Encoded(tuple(range(length)), 1) for length in (9, 2, 8, 1)]
+    assert [[len(one.ids) for one in micro] for micro in micro_batches(step, size=2)] == [[1, 2], [8, 9]]
+
+
+def test_a_padded_batch_by_hand():
+    batch = collate(THREE, pad=0)
+    assert batch["input_ids"].tolist() == [
+        [0, 0, 11, 12, 13, 14, 2],
+        [0, 0, 0, 0, 21, 22, 2],
+        [31, 32, 33, 34, 35, 36, 2],
+    ]
+    assert batch["attention_mask"].tolist() == [[0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1], [1] * 7]
+    assert batch["position_ids"].tolist() == [[0, 0, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, 1, 2], list(range(7))]
+    assert batch["labels"].tolist() == [
+        [IGNORE, IGNORE, IGNORE, 14, 2],
+        [IGNORE, IGNORE, IGNORE, IGNORE, 2],
+        [IGNORE, 34, 35, 36, 2],
+    ]
+
+
+@given(st.lists(encoded, min_size=1, max_size=6), st.sampled_from([0, 2]))
+def test_any_batch_has_its_loss_on_the_answers_alone(step, pad):
+    """Also where the padding token is the end token, as with GPT-2."""
+    batch = collate(step, pad=pad)
+    kept = batch["labels"].shape[1]
+    assert kept == max(one.num_answer for one in step) + 1
+    for row, one in enumerate(step):
+        real = batch["attention_mask"][row].bool()
+        assert batch["input_ids"][row][real].tolist() == list(one.ids)
+        assert batch["position_ids"][row][real].tolist() == list(range(len(one.ids)))
+        labels = batch["labels"][row]
+        assert labels[labels != IGNORE].tolist() == list(one.ids[-one.num_answer :])
+        assert labels[0] == IGNORE, "the first of the kept positions only predicts"
+    covered = batch["labels"] != IGNORE
+    same_places = batch["input_ids"][:, -kept:]
+    assert torch.equal(batch["labels"][covered], same_places[covered])
+
+
+def test_prompts_are_padded_on_the_left():
+    batch = left_pad([[5, 6, 7], [8]], pad=9, device="cpu")
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [9, 9, 8]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_the_last_micro_batch_may_be_empty(world):
+    shares = [micro_batches(THREE[:1], size=4, rank=rank, world=world) for rank in range(world)]
+    assert shares == [[THREE[:1]], *[[[]]] * (world - 1)]

@@ -1,0 +1,5 @@
+"""Research code that looks for its GPU too early."""
+
+import sys
+
+sys.exit("needs CUDA")

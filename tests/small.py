@@ -1,0 +1,339 @@
+"""What the tests of the training half share: models that train in milliseconds, a stream of three tasks, the CLI."""
+
+import json
+import random
+import sys
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clbench.cli import main
+from clbench.data.example import Example
+
+TEXTS = [
+    "Solve the following math problem.\nQuestion:\nTom has 17 apples and eats 4.\nAnswer:13",
+    "Repeat the word.\nWord:\nhawk dove neutral budget council\nAgain:",
+    "判断以下文本对指定对象的态度，选择一项：A.支持，B.反对，C.中立。\n对象：",
+    "<s> import os <EOL> def f ( x ) : <EOL> return x <EOL>",
+]
+SPECIAL = ["<pad>", "<s>", "</s>"]
+
+
+# --- tokenizers and models --------------------------------------------------------------------------------------------
+
+
+def byte_level(*, adds_bos: bool = False) -> Any:
+    """A byte-level BPE tokenizer; with `adds_bos` it puts a beginning-of-text token before every text."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXTS * 3, trainer)
+    if adds_bos:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return _wrapped(tokenizer)
+
+
+def metaspace() -> Any:
+    """A sentencepiece-like BPE tokenizer as Llama 2 has it: dummy prefix, single digits apart, bytes as fallback."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    words = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    digits = pre_tokenizers.Split(Regex(r"[0-9]"), "isolated")
+    rough = Tokenizer(models.BPE(unk_token="<unk>"))
+    rough.pre_tokenizer = pre_tokenizers.Sequence([words, digits])
+    trainer = trainers.BpeTrainer(vocab_size=160, special_tokens=["<unk>", *SPECIAL], show_progress=False)
+    rough.train_from_iterator(TEXTS * 3, trainer)
+    model = json.loads(rough.to_str())["model"]
+    for byte in range(256):
+        model["vocab"].setdefault(f"<0x{byte:02X}>", len(model["vocab"]))
+    merges = [tuple(pair) for pair in model["merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab=model["vocab"], merges=merges, unk_token="<unk>", byte_fallback=True))
+    tokenizer.pre_tokenizer = rough.pre_tokenizer
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return _wrapped(tokenizer)
+
+
+def _wrapped(tokenizer: Any) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=100_000
+    )
+
+
+def make_llama(vocabulary: int, *, seed: int = 0) -> Any:
+    """A random Llama of two layers whose greedy answers differ from prompt to prompt."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            max_position_embeddings=2048,
+            initializer_range=0.3,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+    )
+
+
+def make_gpt2(vocabulary: int) -> Any:
+    """A random GPT-2: learned positions, biases, tied embeddings, dropout."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=vocabulary,
+            n_positions=512,
+            n_embd=32,
+            n_layer=2,
+            n_head=2,
+            initializer_range=0.3,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+    )
+
+
+def save(folder: Path, model: Any, tokenizer: Any) -> Path:
+    """A model folder as `--model` takes it."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small Llama with a byte-level tokenizer."""
+    tokenizer = byte_level()
+    return save(tmp_path_factory.mktemp("models") / "small-llama", make_llama(len(tokenizer)), tokenizer)
+
+
+@pytest.fixture(scope="session")
+def bos_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small Llama whose tokenizer begins every text with a token of its own."""
+    tokenizer = byte_level(adds_bos=True)
+    return save(tmp_path_factory.mktemp("models") / "bos-llama", make_llama(len(tokenizer)), tokenizer)
+
+
+@pytest.fixture(scope="session")
+def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small GPT-2."""
+    tokenizer = byte_level()
+    return save(tmp_path_factory.mktemp("models") / "small-gpt2", make_gpt2(len(tokenizer)), tokenizer)
+
+
+# --- examples and streams ---------------------------------------------------------------------------------------------
+
+
+def examples(number: int, *, task: str = "own/word", seed: int = 0) -> list[Example]:
+    """Examples of unlike lengths."""
+    rng = random.Random(f"{task} {seed}")
+    words = ["hawk", "dove", "neutral", "budget", "council", "17", "4", "支持"]
+    made = []
+    for _ in range(number):
+        said = " ".join(rng.choices(words, k=rng.randint(1, 9)))
+        made.append(Example(task, f"Repeat the word.\nWord:\n{said}\nAgain:", said[: rng.randint(1, 12)]))
+    return made
+
+
+STREAM_TASKS = ("own/word", "own/number", "own/stance")
+PROTOCOL = {
+    "learning_rate": 3e-3,
+    "epochs": 2,
+    "global_batch": 4,
+    "max_prompt_tokens": 64,
+    "max_answer_tokens": 8,
+}
+
+
+def write_stream(
+    folder: Path, *, train: int = 6, test: int = 3, tasks: Sequence[str] = STREAM_TASKS, **protocol: Any
+) -> Path:
+    """A user's own stream: YAML, and JSONL files beside it."""
+    import yaml
+
+    inline = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for task in tasks:
+        name = task.rpartition("/")[2]
+        for split, size in (("train", train), ("test", test)):
+            write_jsonl(folder / f"{name}.{split}.jsonl", examples(size, task=task, seed=len(split)))
+        inline[task] = {
+            "data": {"files": {"train": f"{name}.train.jsonl", "test": f"{name}.test.jsonl"}},
+            "scorers": {"strict": "fuzz_levenshtein", "lenient": "exact"},
+            "max_new_tokens": 6,
+        }
+    path = folder / "mine.yaml"
+    path.write_text(
+        yaml.safe_dump({"stream": "mine", "tasks": inline, "protocol": PROTOCOL | protocol}, sort_keys=False),
+        encoding="utf-8",
+    )
+    return path
+
+
+def write_jsonl(path: Path, records: Sequence[Example]) -> None:
+    """A record a line."""
+    lines = [json.dumps({"prompt": one.prompt, "answer": one.answer}, ensure_ascii=False) for one in records]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_archive(folder: Path, *, variant: str = "500", size: int = 4) -> Path:
+    """A folder in the official archive's layout, of generated records; returns the variant's folder."""
+    from clbench.data import mini
+    from clbench.data.archive import FOLDERS
+
+    root = folder / FOLDERS[variant]
+    for task, form in TRACE_FORMS.items():
+        for split in ("train", "eval", "test"):
+            records = mini.records(form, split=split, size=size)
+            path = root / task / f"{split}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
+    return root
+
+
+TRACE_FORMS = {
+    "C-STANCE": "c-stance",
+    "FOMC": "fomc",
+    "MeetingBank": "meetingbank",
+    "Py150": "py150",
+    "ScienceQA": "scienceqa",
+    "NumGLUE-cm": "numglue-cm",
+    "NumGLUE-ds": "numglue-ds",
+    "20Minuten": "20minuten",
+}
+
+
+def zip_folder(folder: Path, path: Path) -> Path:
+    """A zip of all files of a folder, with their paths from its parent."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(files_below(folder)):
+            archive.write(file, file.relative_to(folder.parent))
+    return path
+
+
+# --- the trainer without a runner -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Log:
+    """What a trainer told: the losses and learning rates of its steps."""
+
+    losses: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+
+    def __call__(self, step: int, loss: float, rate: float, tokens: int) -> None:
+        assert step == len(self.losses) + 1
+        assert tokens > 0
+        self.losses.append(loss)
+        self.rates.append(rate)
+
+
+def make_trainer(
+    folder: Path,
+    *,
+    method: Any = None,
+    seed: int = 0,
+    runtime: Mapping[str, Any] | None = None,
+    planned_steps: int = 0,
+    accelerator: Any = None,
+    **protocol: Any,
+) -> Any:
+    """A prepared trainer on the CPU; `trainer.on_step` is its Log."""
+    from accelerate import Accelerator
+
+    from clbench.data.tokenising import Encoder
+    from clbench.method import Method, Run
+    from clbench.models import describe, load_model
+    from clbench.protocol import Protocol, Runtime
+    from clbench.trainer import Trainer, mean_loss
+
+    how = Protocol.model_validate(PROTOCOL | protocol)
+    speed = Runtime.model_validate({"device": "cpu"} | dict(runtime or {}))
+    accelerator = accelerator or Accelerator(cpu=True)
+    loaded = load_model(describe(str(folder)), device="cpu", runtime=speed)
+    method = method or Method()
+    encoder = Encoder(loaded.tokenizer, max_prompt=how.max_prompt_tokens, max_answer=how.max_answer_tokens)
+    model = method.prepare_model(loaded.model)
+    run = Run(
+        seed=seed,
+        protocol=how,
+        num_experiences=1,
+        device=accelerator.device,
+        model=model,
+        loss=lambda some: mean_loss(model, some, encoder=encoder, protocol=how, device=accelerator.device),
+    )
+    trainer = Trainer(
+        accelerator=accelerator,
+        method=method,
+        run=run,
+        encoder=encoder,
+        protocol=how,
+        runtime=speed,
+        planned_steps=planned_steps,
+        on_step=Log(),
+    )
+    trainer.prepare()
+    return trainer
+
+
+# --- the command line in this process ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one document on standard output."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """`clbench …` without the seconds that a new process takes to import torch."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["clbench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return Done(int(end.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def files_below(folder: Path) -> set[Path]:
+    """All files of a folder."""
+    return {path for path in folder.rglob("*") if path.is_file()}
