@@ -11,6 +11,7 @@ from clbench.errors import ModelError
 from clbench.models import load_config, load_tokenizer
 
 if TYPE_CHECKING:
+    from clbench.data.sources import TaskData
     from clbench.runconfig import RunConfig
 
 BYTES_PER_PARAMETER = 16  # fp32 weights, gradients and AdamW's two moments
@@ -46,15 +47,10 @@ def estimate(config: RunConfig) -> Estimate:
     encoder = Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens)
     encoded = [encoder.examples(one.train)[0] for one in config.data]
     epochs = plan.epochs()
-    rows = [0, *(episode.row for episode in episodes(regime, len(plan.tasks)))]
-    positions = [
-        position
-        for row in rows
-        for position in due(row, num_tasks=len(plan.tasks), schedule=protocol.evaluate, regime=regime)
-    ]
+    asked = _asked(config)
     parameters, vocabulary = _size(config)
     longest = max(one.num_answer for examples in encoded for one in examples) + 1
-    limits = [min(task.max_new_tokens, protocol.max_answer_tokens) for task in plan.tasks]
+    limit = protocol.max_answer_tokens
     trained = 0 if regime == "frozen" else 1
     return Estimate(
         parameters=parameters,
@@ -63,11 +59,22 @@ def estimate(config: RunConfig) -> Estimate:
         ),
         train_tokens=trained
         * sum(times * sum(len(one.ids) for one in examples) for times, examples in zip(epochs, encoded, strict=True)),
-        prompts=sum(len(config.data[position].test) for position in positions),
-        max_generated_tokens=sum(len(config.data[position].test) * limits[position] for position in positions),
+        prompts=sum(len(one.test) for one in asked),
+        max_generated_tokens=sum(len(one.test) * min(one.task.max_new_tokens, limit) for one in asked),
         state_bytes=parameters * (BYTES_PER_PARAMETER if trained else 4),
-        logits_bytes=4 * config.runtime.micro_batch * longest * vocabulary,
+        logits_bytes=4 * min(config.runtime.micro_batch, protocol.global_batch) * longest * vocabulary,
     )
+
+
+def _asked(config: RunConfig) -> list[TaskData]:
+    """What is answered in the whole run: in each row of R the tasks that are due, and the probes."""
+    size, regime, schedule = len(config.plan.tasks), config.choice.regime, config.plan.protocol.evaluate
+    probes = [probe for probe in config.probes if probe.task.measure == "generate"]
+    asked = []
+    for row in [0, *(episode.row for episode in episodes(regime, size))]:
+        positions = due(row, num_tasks=size, schedule=schedule, regime=regime)
+        asked += [config.data[position] for position in positions] + (probes if positions else [])
+    return asked
 
 
 def _size(config: RunConfig) -> tuple[int, int]:

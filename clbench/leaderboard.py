@@ -92,7 +92,7 @@ class Values:
             return value if isinstance(value, int | float) else None
         if family == "lenient":
             return self._summary(record.matrix("lenient"), rest) if "lenient" in record.scores else None
-        return self._summary(record.matrix(), key)
+        return self._summary(record.matrix(record.board.protocol["scorer"]), key)
 
     def _summary(self, matrix: ResultMatrix, name: str) -> float | None:
         try:

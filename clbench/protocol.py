@@ -36,7 +36,7 @@ class Protocol(Frozen):
         max_prompt_tokens: longer prompts lose their beginning; the answer cue stays.
         max_answer_tokens: longer answers lose their end; also caps each task's `max_new_tokens`.
         evaluate: after each experience all tasks (`full`), those learned so far (`seen`), or only what OP and BWT
-            need: the task just learned, and all at the end (`ends`). Row 0 is measured under `full`.
+            need: the task just learned, and all at the end (`ends`). Row 0, the base model, is whole but for `ends`.
         decoding: greedy.
         scorer: which score ranks.
     """

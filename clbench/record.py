@@ -178,8 +178,9 @@ class Record(Part):
                 raise ValueError(f"scores.{role}: must have {size + 1} rows of {size} cells")
         if any(len(row) != size + 1 for row in self.probes.values()):
             raise ValueError(f"probes: each must have {size + 1} rows")
-        if "strict" not in self.scores:
-            raise ValueError("scores.strict is missing")
+        for role in ("strict", self.board.protocol["scorer"]):
+            if role not in self.scores:
+                raise ValueError(f"scores.{role} is missing")
         return self
 
     def matrix(self, role: Literal["strict", "lenient"] = "strict") -> ResultMatrix:

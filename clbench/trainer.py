@@ -139,20 +139,24 @@ class Trainer:
                 loss += self._backward(share or [examples[0]], scale=world / num_answer, empty=not share, step=examples)
         if world > 1:
             loss = cast("torch.Tensor", self.accelerator.reduce(loss, reduction="mean"))
-        value = loss.item()
-        if not math.isfinite(value):
-            raise RunError(
-                f"the loss is {value} at optimizer step {run.step + 1}: training has diverged; "
-                "lower protocol.learning_rate, or use protocol.precision=fp32"
-            )
+        value = self._finite(loss.item(), "loss")
         self.method.after_backward(run)
-        torch.nn.utils.clip_grad_norm_(run.model.parameters(), self.protocol.max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), self.protocol.max_grad_norm)
+        self._finite(norm.item(), "gradient's norm")
         optimizer.step()
         run.step += 1
         self.method.after_step(run)
         optimizer.zero_grad(set_to_none=True)
         self._count(examples, num_answer)
         self.on_step(run.step, value, rate, sum(len(one.ids) for one in examples))
+
+    def _finite(self, value: float, what: str) -> float:
+        if not math.isfinite(value):
+            raise RunError(
+                f"the {what} is {value} at optimizer step {self.run.step + 1}: training has diverged; "
+                "lower protocol.learning_rate, or use protocol.precision=fp32"
+            )
+        return value
 
     def _backward(
         self, share: Sequence[Encoded], *, scale: float, empty: bool, step: Sequence[Encoded]

@@ -8,11 +8,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from clbench.record import Record
 from clbench.registry import registry
 
 pytest_plugins = ("small",)  # models that train in milliseconds, a stream of three tasks, the CLI in process
+settings.register_profile("clbench", deadline=None)  # a busy machine is no error
+settings.load_profile("clbench")
 ROOT = Path(__file__).parent.parent
 PACKAGES = Path(__file__).parent / "data_plugins"
 SWITCHES = ("CLBENCH_DISABLE_PLUGINS", "CLBENCH_STRICT_PLUGINS", "CLBENCH_TRACE_PLUGINS")

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -296,6 +297,67 @@ def make_trainer(
     )
     trainer.prepare()
     return trainer
+
+
+# --- whole runs -------------------------------------------------------------------------------------------------------
+
+
+def registry_with(*specs: Any, observer: Any = None) -> Any:
+    """clbench's registry with more methods, and an observer."""
+    from clbench.hookspecs import hookimpl
+    from clbench.plugins import PluginRecord, load_plugins
+    from clbench.registry import Registry
+
+    plugins = load_plugins()
+    plugins.manager.register(SimpleNamespace(clbench_methods=hookimpl(lambda: specs)), name="lab")
+    plugins.records["lab"] = PluginRecord("lab", "clbench-lab", "1.2", "lab")
+    if observer is not None:
+        plugins.manager.register(observer, name="observer")
+        plugins.records["observer"] = PluginRecord("observer", "clbench-observer", "1", "observer")
+    return Registry(plugins)
+
+
+def make_request(stream: Path, method: str | Sequence[str], *, model: Path, home: Path, **changes: Any) -> Any:
+    """What `clbench run` makes of its arguments."""
+    from clbench.protocol import Runtime
+    from clbench.registry import registry
+    from clbench.session import Request
+
+    settings = {"protocol": changes.pop("protocol", {}), "stream": changes.pop("caps", {})}
+    runtime = {"device": "cpu", **changes.pop("runtime", {})}
+    return Request(
+        stream=registry().catalog().stream(str(stream)),
+        variant=changes.pop("variant", "files"),
+        methods=(method,) if isinstance(method, str) else tuple(method),
+        model=str(model),
+        seeds=changes.pop("seeds", (0,)),
+        orders=changes.pop("orders", (None,)),
+        options=changes.pop("options", {}),
+        settings=settings,
+        runtime=Runtime.model_validate(runtime),
+        runs_dir=home / "runs",
+        leaderboards_dir=home / "leaderboards",
+        **changes,
+    )
+
+
+def run_stream(
+    stream: Path,
+    method: str | Sequence[str] = "sequential",
+    *,
+    model: Path,
+    home: Path,
+    lab: Any = None,
+    **changes: Any,
+) -> list[Any]:
+    """Runs a stream from beginning to end, and gives the outcomes."""
+    from clbench.progress import Progress
+    from clbench.registry import registry
+    from clbench.session import prepare, run_all
+
+    request = make_request(stream, method, model=model, home=home, **changes)
+    known = lab or registry()
+    return list(run_all(request, prepare(request, known), known, Progress()))
 
 
 # --- the command line in this process ---------------------------------------------------------------------------------

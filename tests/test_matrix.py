@@ -104,7 +104,7 @@ def test_what_is_not_json_is_refused_with_the_path(tmp_path, content):
 
 
 def test_missing_file_is_refused_with_the_mend(tmp_path):
-    with pytest.raises(MatrixError, match="cannot be read .*give a JSON file or a run directory"):
+    with pytest.raises(MatrixError, match=r"cannot be read .*give a JSON file or a run directory"):
         read_matrix(tmp_path / "nothing.json")
 
 

@@ -72,7 +72,7 @@ def test_target_that_exits_at_import_is_refused(tmp_path, monkeypatch):
 def test_create_validates_options():
     assert make().create().options == MethodOptions()
     assert make().create({"learning_rate": 1e-3}).options.learning_rate == 1e-3
-    with pytest.raises(OptionError, match="-o mine.learning_rate: Input should be greater than 0"):
+    with pytest.raises(OptionError, match=r"-o mine\.learning_rate: Input should be greater than 0"):
         make().create({"learning_rate": 0})
     with pytest.raises(OptionError, match=r"-o mine\.learning_rat: .*did you mean 'learning_rate'\?"):
         make().create({"learning_rat": 1e-3})

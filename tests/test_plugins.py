@@ -53,7 +53,9 @@ def test_good_package(installed):
     record = installed("clbench-example").plugins.records["example"]
     assert record.label == "example (clbench-example 1.0)"
     assert (record.status, record.error, record.target) == ("ok", "", "clbench_example")
-    assert set(record.hooks) == {f"clbench_{hook}" for hook in ("commands", "methods", "metrics", "summaries", "task_dirs")}
+    assert set(record.hooks) == {
+        f"clbench_{hook}" for hook in ("commands", "methods", "metrics", "summaries", "task_dirs")
+    }
     assert "clbench_example.method" not in sys.modules  # imported when it is chosen
 
 
@@ -81,7 +83,10 @@ def test_asking_for_a_broken_package_by_name_gives_its_reason(installed, package
     reason = registry.plugins.records[short(package)].error
     with pytest.raises(PluginError) as caught:
         registry.method(short(package))
-    assert str(caught.value) == f"method {short(package)!r}: plugin {short(package)} ({package} 1.0) did not load: {reason}"
+    assert (
+        str(caught.value)
+        == f"method {short(package)!r}: plugin {short(package)} ({package} 1.0) did not load: {reason}"
+    )
 
 
 def test_all_of_them_at_once(installed):
@@ -129,7 +134,7 @@ def test_of_two_plugins_with_one_name_either_can_be_disabled(installed, package,
 def test_failing_observer_is_reported_once_and_switched_off(plugins, caplog):
     seen = []
     plugins.add("bad", clbench_run_error=lambda error: 1 / 0, clbench_run_start=lambda run_id: seen.append("bad"))
-    plugins.add("good", clbench_run_error=lambda error: seen.append(error))
+    plugins.add("good", clbench_run_error=lambda error: seen.append(error))  # noqa: PLW0108 (hooks have named arguments)
     for number in range(3):
         plugins.all.emit("clbench_run_error", run_id="r", error=f"e{number}")
     plugins.all.emit("clbench_run_start", run_id="r", config={})

@@ -139,8 +139,8 @@ def test_prompts_weigh_less_than_answers_and_first_tokens_nothing(tokenizer):
 
 
 def test_the_schedule():
-    plan = Plan(steps=100, warmup=10, learning_rate=1.0, final_share=0.1)
-    rates = [plan.rate(step) for step in range(100)]
+    plan = Plan(steps=100, warmup=10, final_share=0.1)
+    rates = [plan.share(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[10] == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(0.1)

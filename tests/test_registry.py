@@ -100,7 +100,7 @@ def test_unknown_scorer(make):
 
 def test_unknown_name_tells_what_did_not_load(make):
     """A broken package's methods are not known, so any unknown name may be one of them."""
-    registry = make(family=dict(methods=[method("one"), "not a spec"]))
+    registry = make(family={"methods": [method("one"), "not a spec"]})
     with pytest.raises(UnknownNameError) as caught:
         registry.method("one")
     assert "no method 'one'" in str(caught.value)
@@ -125,7 +125,7 @@ def test_duplicate_method_names_both_packages(installed, name):
 
 
 def test_three_claims_name_all_three(make):
-    registry = make(**{name: dict(methods=[method("mine")]) for name in "abc"})
+    registry = make(**{name: {"methods": [method("mine")]} for name in "abc"})
     with pytest.raises(PluginError, match=r"a \(clbench-a 1\.0\) and b \(clbench-b 1\.0\) and c \(clbench-c 1\.0\)"):
         registry.method("mine")
 
@@ -148,7 +148,7 @@ def test_a_stream_cannot_be_replaced_in_silence(make, tmp_path):
     path = tmp_path / "trace.yaml"
     path.write_text("stream: trace\n")
     with pytest.raises(FileError, match="the name 'trace' is taken by"):
-        make(mine=dict(streams=[path])).catalog()
+        make(mine={"streams": [path]}).catalog()
 
 
 # --- what plugins may not give
@@ -171,7 +171,9 @@ def test_a_stream_cannot_be_replaced_in_silence(make, tmp_path):
     ids=str,
 )
 def test_unusable_item_breaks_its_plugin_and_no_other(make, hook, item, reason):
-    registry = make(bad={"methods": [method("good")]} | {hook: [item]}, other=dict(methods=[method("other")]))
+    hooks = {"methods": [method("good")]}
+    hooks[hook] = [*hooks.get(hook, []), item]
+    registry = make(bad=hooks, other={"methods": [method("other")]})
     (broken,) = registry.broken
     assert broken.name == "bad"
     assert broken.error.startswith(f"clbench_{hook} gave ")
@@ -182,12 +184,12 @@ def test_unusable_item_breaks_its_plugin_and_no_other(make, hook, item, reason):
 
 
 def test_folder_of_tasks_that_is_not_there_breaks_its_plugin(make, tmp_path):
-    (broken,) = make(bad=dict(task_dirs=[tmp_path / "nothing"])).broken
+    (broken,) = make(bad={"task_dirs": [tmp_path / "nothing"]}).broken
     assert broken.error.endswith("there is no such file or folder")
 
 
 def test_broken_plugin_takes_nobodys_name(make):
-    registry = make(bad=dict(methods=[method("joint"), "not a spec"]))
+    registry = make(bad={"methods": [method("joint"), "not a spec"]})
     assert registry.method("joint").plugin.name == "clbench"
 
 
@@ -216,7 +218,7 @@ def test_one_method_is_not_composed(installed):
 def test_composition_is_checked_before_anything_is_imported(make):
     owner = frozenset({"owns_optimizer"})
     names = [method(name, "not_there:X", capabilities=owner) for name in ("one", "two")]
-    registry = make(mine=dict(methods=names))
+    registry = make(mine={"methods": names})
     with pytest.raises(OptionError, match=r"one\+two: 'one' and 'two' cannot be combined"):
         registry.composition("one+two")
 

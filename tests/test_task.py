@@ -149,7 +149,13 @@ def test_prefix_and_suffix_do_not_overlap():
 
 @pytest.mark.parametrize(
     ("prediction", "answer"),
-    [("why\nAnswer: A\nEnd rest", " A"), ("no marker", "no marker"), ("x\nEnd y", "x"), ("a\nB: b\nAnswer: c", " b\nAnswer: c"), ("", "")],
-)  # fmt: skip
+    [
+        ("why\nAnswer: A\nEnd rest", " A"),
+        ("no marker", "no marker"),
+        ("x\nEnd y", "x"),
+        ("a\nB: b\nAnswer: c", " b\nAnswer: c"),
+        ("", ""),
+    ],
+)
 def test_extract_takes_what_stands_between_the_first_markers(prediction, answer):
     assert Extract(after=("\nAnswer:", "\nB:"), before=("\nEnd",))(prediction) == answer

@@ -112,7 +112,10 @@ def test_missing_file_and_folder_are_refused(tmp_path):
         (TASK + "\nversion: 0\n", "file.yaml:7: version: Input should be greater than or equal to 1"),
         (TASK + "side:\n  - sari\n  - 3\n", "file.yaml:8: side.1: Input should be a valid string"),
         (TASK + "template:\n  answer: '[A'\n", "file.yaml:7: template.answer: is no regular expression"),
-        (TASK.replace("strict", "strikt"), "file.yaml:4: key 'scorers.strict' is missing; unknown key 'scorers.strikt'"),
+        (
+            TASK.replace("strict", "strikt"),
+            "file.yaml:4: key 'scorers.strict' is missing; unknown key 'scorers.strikt'",
+        ),
         (TASK.replace("test:", "tests:"), "file.yaml:3: key 'data.files.test' is missing"),
         (TASK.replace("{test: a.jsonl}", "7"), "file.yaml:3: data.files: Input should be a valid string"),
         (TASK.replace("task: toy/a", "task: Toy A"), "file.yaml:1: task: String should match pattern"),
@@ -150,8 +153,8 @@ def test_complaint_about_a_stream_names_the_line(write, text, message):
 
 
 def test_stream_file_with_inline_and_known_tasks(write):
-    text = "stream: toy\ntasks:\n  toy/a:\n    data: {files: {test: a.jsonl}}\n    scorers: {strict: exact}\n  trace/fomc:\n"
-    path = write(text)
+    inline = "  toy/a:\n    data: {files: {test: a.jsonl}}\n    scorers: {strict: exact}\n"
+    path = write(f"stream: toy\ntasks:\n{inline}  trace/fomc:\n")
     loaded = SHIPPED.stream(str(path))
     assert loaded.stream.task_names == ("toy/a", "trace/fomc")
     assert loaded.tasks["trace/fomc"] == SHIPPED.task("trace/fomc")

@@ -246,6 +246,17 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do(llama):
     assert trainer.run.step == 2
 
 
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(llama):
+    class Spoil(Method):
+        def after_backward(self, run):
+            run.model.lm_head.weight.grad[0, 0] = math.inf
+
+    trainer = small.make_trainer(llama, method=Spoil())
+    with pytest.raises(RunError, match="the gradient's norm is inf at optimizer step 1: training has diverged"):
+        trainer.train(ONE, small.examples(4))
+    assert all(p.isfinite().all() for p in trainer.run.model.parameters())
+
+
 # --- schedules
 
 

@@ -81,6 +81,8 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     try:
         code = app(args=arguments, prog_name="clbench", standalone_mode=False)
+        if code == 130:  # typer has caught the interrupt
+            raise KeyboardInterrupt
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
@@ -102,11 +104,12 @@ def _report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return _say("interrupted", 130)
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
+        return _say(error.code, 1) if isinstance(error.code, str) else error.code or 0
     return _say(f"{type(error).__name__}: {error} (a bug, or a limit of this machine; --debug shows where)", 1)
 
 
 def _say(message: str, code: int) -> int:
-    line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n")
+    """The message as one line; the help, which is said when there are no arguments at all, as it is."""
+    line = message if message.startswith("Usage:") else f"error: {' '.join(message.split())}"
+    sys.stderr.write(f"{line}\n")
     return code

@@ -56,7 +56,9 @@ def print_matrix(matrix: ResultMatrix, *, title: str) -> None:
 
     short = [name.rpartition("/")[2] for name in matrix.tasks]
     probes = [name.rpartition("/")[2] for name in matrix.probes]
-    table = Table("after", *short, *probes, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("after", *short, *probes):
+        table.add_column(Text(name))
     rows = [("base", matrix.base)] if matrix.base else []
     rows += [(f"{i} {short[i - 1]}", row) for i, row in enumerate(matrix.rows, 1)]
     for number, (name, row) in enumerate(rows, 0 if matrix.base else 1):

@@ -82,11 +82,12 @@ def print_outcome(outcome: Outcome, *, leaderboards_dir: Path) -> None:
 def print_record(record: Record, *, bwt: str | None) -> None:
     """R and its summaries."""
     screen = output.console()
+    values, missing = metrics_of(record.matrix())
+    lines = output.metric_lines(select(values, bwt=bwt), missing)
     output.print_matrix(
         record.matrix(), title=f"R of {record.method.label} (strict), seed {record.seed}, {record.order}"
     )
-    values, missing = metrics_of(record.matrix())
-    for line in output.metric_lines(select(values, bwt=bwt), missing):
+    for line in lines:
         screen.print(line, markup=False)
     costs = record.costs
     screen.print(
@@ -112,9 +113,12 @@ def print_board(name: str, *, leaderboards_dir: Path) -> None:
 _TERMINAL = ("Method", "n", "OP ↑", "ΔOP vs sequential", "BWT (gem, ÷T−1) ↑", "LA ↑", "Train s", "Eval s")
 
 
-def record_json(record: Record, *, state: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as `clbench show --json` prints it."""
+def record_json(record: Record, *, state: Mapping[str, Any], bwt: str | None = None) -> dict[str, Any]:
+    """A record as `clbench show --json` prints it; with all definitions of BWT, or those asked for."""
     values, missing = metrics_of(record.matrix())
+    if bwt is not None:
+        chosen = select(values, bwt=bwt)
+        values = {name: value for name, value in values.items() if name in chosen or not name.startswith("bwt.")}
     return {
         "run": record.run,
         "status": state.get("status", "finished"),

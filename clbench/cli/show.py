@@ -37,6 +37,6 @@ def show(
                 f"run {run_dir.run_id} is {state.get('status', 'not finished')}{reason}; the same command runs it"
             )
     if json:
-        output.print_json(results.record_json(record, state=state))
+        output.print_json(results.record_json(record, state=state, bwt=bwt))
     else:
         results.print_record(record, bwt=bwt)

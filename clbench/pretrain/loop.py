@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from clbench.errors import RunError
-from clbench.pretrain.network import build_model, build_optimizer, forward_of, loss_of
+from clbench.pretrain.network import build_model, build_optimizers, forward_of, loss_of
 from clbench.pretrain.packing import Batch, next_batch
 from clbench.pretrain.quiz import take_quiz
 from clbench.pretrain.states import State, load_state, save_state
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from clbench.pretrain.plan import Plan
 
-LOG_EVERY = 25
+LOG_EVERY = 50
 """Steps between two lines of the log."""
 
 
@@ -45,7 +45,7 @@ class Trainer:
     work: Path
     device: torch.device = field(init=False)
     model: LlamaForCausalLM = field(init=False)
-    optimizer: torch.optim.AdamW = field(init=False)
+    optimizers: tuple[torch.optim.Optimizer, ...] = field(init=False)
     forward: Callable[..., Tensor] = field(init=False)
     state: State = field(init=False)
 
@@ -54,8 +54,8 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = build_model(self.plan, tokenizer=self.tokenizer)
         torch.nn.Module.to(self.model, self.device)
-        self.optimizer = build_optimizer(self.model, plan=self.plan)
-        self.state = load_state(self.work, plan=self.plan, model=self.model, optimizer=self.optimizer)
+        self.optimizers = build_optimizers(self.model, plan=self.plan)
+        self.state = load_state(self.work, plan=self.plan, model=self.model, optimizers=self.optimizers)
         self.forward = forward_of(self.model, plan=self.plan)
         self._trim_log()
 
@@ -80,17 +80,18 @@ class Trainer:
         """One optimizer step; returns its loss."""
         started = time.monotonic()
         batch, position = next_batch(self.state.position, tokenizer=self.tokenizer, plan=self.plan)
-        rate, moved = self.plan.rate(self.state.step), on_device(batch, self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        loss = loss_of(self.forward, moved)
+        share = self.plan.share(self.state.step)
+        loss = loss_of(self.forward, on_device(batch, self.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * share
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise RunError(f"the loss of step {self.state.step} is not finite; lower --learning-rate")
+            raise RunError(f"the loss of step {self.state.step} is not finite; lower --learning-rate and --matrix-rate")
         self.state = State(
             step=self.state.step + 1,
             position=position,
@@ -111,7 +112,7 @@ class Trainer:
                 self.write(
                     step=done,
                     loss=round(loss, 5),
-                    lr=self.plan.rate(done - 1),
+                    share=round(self.plan.share(done - 1), 5),
                     tokens=self.state.tokens,
                     tokens_per_second=round(speed),
                 )
@@ -120,7 +121,7 @@ class Trainer:
                     step=done, **take_quiz(self.model, tokenizer=self.tokenizer, facts=160, skills=160, texts=40)
                 )
             if done % save_every == 0 or done == last:
-                save_state(self.work, state=self.state, plan=self.plan, model=self.model, optimizer=self.optimizer)
+                save_state(self.work, state=self.state, plan=self.plan, model=self.model, optimizers=self.optimizers)
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from clbench.pretrain.muon import Muon
 from clbench.pretrain.packing import mask
 from clbench.pretrain.vocabulary import MAX_TOKENS, special_ids
 
@@ -42,14 +43,17 @@ def build_model(plan: Plan, *, tokenizer: PreTrainedTokenizerFast) -> LlamaForCa
     return LlamaForCausalLM(config)
 
 
-def build_optimizer(model: LlamaForCausalLM, *, plan: Plan) -> torch.optim.AdamW:
-    """AdamW with decay on the matrices and none on the norms' gains."""
+def build_optimizers(model: LlamaForCausalLM, *, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the matrices of the blocks, AdamW for the embedding and the norms' gains."""
     named = sorted(model.named_parameters())
-    groups = [
-        {"params": [one for _, one in named if one.ndim > 1], "weight_decay": plan.weight_decay},
-        {"params": [one for _, one in named if one.ndim == 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98), fused=True)
+    inner = [one for name, one in named if one.ndim == 2 and "embed" not in name]
+    outer = [one for name, one in named if one.ndim != 2 or "embed" in name]
+    muon = Muon(inner, lr=plan.matrix_rate, weight_decay=plan.weight_decay)
+    adamw = torch.optim.AdamW(outer, lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    for optimizer in (muon, adamw):
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return muon, adamw
 
 
 def loss_of(forward: Callable[..., Tensor], batch: Batch) -> Tensor:

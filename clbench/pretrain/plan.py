@@ -17,10 +17,11 @@ class Plan:
         steps: Optimizer steps.
         rows: Packed sequences a step.
         length: Tokens a packed sequence.
-        learning_rate: Peak of the schedule.
-        final_share: Learning rate of the last step, as a share of the peak (cosine in between).
+        learning_rate: AdamW's at its peak: embedding and norms.
+        matrix_rate: Muon's at its peak: the matrices of the blocks.
+        final_share: Rates of the last step, as a share of the peak (cosine in between).
         warmup: Steps of linear warm-up.
-        weight_decay: AdamW's, on matrices only.
+        weight_decay: Muon's, on the matrices of the blocks.
         clip: Largest norm of the whole gradient.
         prompt_weight: Weight of a prompt's tokens in the loss, where an answer's weigh 1.
         text_weight: Weight of the tokens of running text, which has no prompt.
@@ -28,18 +29,19 @@ class Plan:
         layers: Transformer blocks.
         heads: Attention heads, each with keys and values of its own.
         inner: Width of the gated feed-forward part.
-        precision: `auto` is bf16 on a GPU and fp32 on a CPU; parameters and AdamW's moments stay fp32.
+        precision: `auto` is bf16 on a GPU and fp32 on a CPU; parameters and moments stay fp32.
         threads: CPU threads; another number sums in another order and gives other last bits.
         compile: Whether torch compiles the model (faster; other last bits).
     """
 
     seed: int = 0
-    steps: int = 4000
-    rows: int = 24
+    steps: int = 6000
+    rows: int = 8
     length: int = 256
     learning_rate: float = 3e-3
-    final_share: float = 0.05
-    warmup: int = 150
+    matrix_rate: float = 8e-3
+    final_share: float = 0.03
+    warmup: int = 50
     weight_decay: float = 0.05
     clip: float = 1.0
     prompt_weight: float = 0.1
@@ -60,13 +62,13 @@ class Plan:
         if min(self.steps, self.rows, self.length) < 1:
             raise ValueError("steps, rows and length must be at least 1")
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: linear warm-up, then a cosine down to the final share."""
+    def share(self, step: int) -> float:
+        """The rates of a step, counted from 0, as a share of their peaks: linear warm-up, then a cosine."""
         if step < self.warmup:
-            return self.learning_rate * (step + 1) / self.warmup
+            return (step + 1) / self.warmup
         progress = (step - self.warmup) / max(1, self.steps - 1 - self.warmup)
         cosine = (1 + math.cos(math.pi * min(1.0, progress))) / 2
-        return self.learning_rate * (self.final_share + (1 - self.final_share) * cosine)
+        return self.final_share + (1 - self.final_share) * cosine
 
     def as_dict(self) -> dict[str, int | float | str | bool]:
         """The plan as JSON has it."""

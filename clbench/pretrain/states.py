@@ -1,6 +1,6 @@
 """Checkpoints of an interrupted run: safetensors and JSON, written whole or not at all.
 
-A state is complete: parameters, AdamW's moments, the step, the position in the data, the chained hash of the data so
+A state is complete: parameters, the optimizers' moments, the step, the position in the data, the chained hash of the data so
 far. Continuing from it gives the same bits as never having stopped.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from transformers import LlamaForCausalLM
 
-MOMENTS = ("exp_avg", "exp_avg_sq")
+Optimizers = tuple[torch.optim.Optimizer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ class State:
     tokens: int = 0
 
 
-def save_state(
-    folder: Path, *, state: State, plan: Plan, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer
-) -> None:
+def save_state(folder: Path, *, state: State, plan: Plan, model: LlamaForCausalLM, optimizers: Optimizers) -> None:
     """Write the state beside the old one, put it in its place by a rename, then drop the old one."""
     draft, final = folder / f"draft-{os.getpid()}", folder / f"step-{state.step:07d}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     tensors = {f"model.{name}": one.detach() for name, one in model.named_parameters()}
     for name, one in model.named_parameters():
-        tensors |= {f"{moment}.{name}": optimizer.state[one][moment] for moment in MOMENTS if one in optimizer.state}
+        for optimizer in optimizers:
+            moments = optimizer.state.get(one, {})  # AdamW keeps its step there too, as a tensor
+            tensors |= {f"optimizer.{moment}.{name}": value for moment, value in moments.items()}
     save_file(tensors, draft / "tensors.safetensors")
     (draft / "state.json").write_text(json.dumps({"plan": plan.as_dict(), "state": asdict(state)}, indent=1))
     old = states_in(folder)
@@ -71,8 +71,8 @@ def states_in(folder: Path) -> list[Path]:
     return sorted(one for one in folder.glob("step-*") if (one / "state.json").exists())
 
 
-def load_state(folder: Path, *, plan: Plan, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> State:
-    """Put the newest state of the folder into model and optimizer; a fresh state where there is none.
+def load_state(folder: Path, *, plan: Plan, model: LlamaForCausalLM, optimizers: Optimizers) -> State:
+    """Put the newest state of the folder into model and optimizers; a fresh state where there is none.
 
     Raises:
         ModelError: the folder holds a run of another plan.
@@ -88,8 +88,8 @@ def load_state(folder: Path, *, plan: Plan, model: LlamaForCausalLM, optimizer: 
     with torch.no_grad():
         for name, one in model.named_parameters():
             one.copy_(tensors[f"model.{name}"])
-            moments = {moment: tensors[f"{moment}.{name}"].to(one.device) for moment in MOMENTS}
-            step = torch.tensor(float(read["step"]), device=one.device)  # one each: AdamW counts in place
-            optimizer.state[one] = {"step": step, **moments}
+            keys = [key for key in tensors if key.startswith("optimizer.") and key.endswith(f".{name}")]
+            owner = next(each for each in optimizers if any(one is its for its in each.param_groups[0]["params"]))
+            owner.state[one] = {key.split(".")[1]: tensors[key].to(one.device) for key in keys}
     position = Position(next=read["position"]["next"], waiting=tuple(read["position"]["waiting"]))
     return State(**{**read, "position": position})

@@ -50,7 +50,7 @@ def test_a_lone_folder_is_known_by_its_number_of_records(tmp_path, size, variant
 
 def test_a_lone_folder_of_another_size_must_be_named(tmp_path):
     folder = small.write_archive(tmp_path).rename(tmp_path / "renamed")
-    with pytest.raises(DataError, match="C-STANCE has 4 training records.*--variant"):
+    with pytest.raises(DataError, match=r"C-STANCE has 4 training records.*--variant"):
         archive.locate(folder, tasks=TASKS)
     assert archive.locate(folder, tasks=TASKS, variant="1000") == {"1000": folder}
 
@@ -60,7 +60,7 @@ def test_a_folder_without_it_is_refused(official, tmp_path):
         archive.locate(tmp_path, tasks=TASKS)
     with pytest.raises(DataError, match="holds no LLM-CL-Benchmark"):
         archive.locate(official, tasks=TASKS, variant="5000")
-    with pytest.raises(ClbenchError, match="no TRACE variant '50'.*did you mean '500'"):
+    with pytest.raises(ClbenchError, match=r"no TRACE variant '50'.*did you mean '500'"):
         archive.locate(official, tasks=TASKS, variant="50")
 
 
@@ -88,7 +88,7 @@ def test_registering_one_variant_keeps_the_others(home, official):
 
 
 def test_a_missing_file_and_a_missing_variant_say_what_to_do(home, tmp_path):
-    with pytest.raises(DataError, match="variant '500' is not installed.*clbench data add trace PATH"):
+    with pytest.raises(DataError, match=r"variant '500' is not installed.*clbench data add trace PATH"):
         archive.split_path("LLM-CL-Benchmark_500", task="FOMC", split="test")
     folder = small.write_archive(tmp_path)
     archive.register({"500": folder})
@@ -102,7 +102,7 @@ def test_a_missing_file_and_a_missing_variant_say_what_to_do(home, tmp_path):
 def test_a_damaged_register_says_how_to_mend_it(home, content):
     archive.registry_file().parent.mkdir(parents=True)
     archive.registry_file().write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match="is damaged.*delete it"):
+    with pytest.raises(DataError, match=r"is damaged.*delete it"):
         archive.registered()
 
 
@@ -199,7 +199,8 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(home, tmp_path, monkeypatch, 
 def test_another_checksum_is_refused_before_anything_is_read(home, tmp_path):
     path = tmp_path / "trace.zip"
     _zip()(path)
-    with pytest.raises(DataError, match=rf"{file_digest(path)}, not {archive.OFFICIAL_SHA256} \(the official archive\)"):
+    official = rf"{archive.OFFICIAL_SHA256} \(the official archive\)"
+    with pytest.raises(DataError, match=f"{file_digest(path)}, not {official}"):
         archive.unpack(path)
     with pytest.raises(DataError, match="not abc;"):
         archive.unpack(path, sha256="abc")
@@ -211,5 +212,5 @@ def test_an_unwritable_data_folder_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("CLBENCH_HOME", str(tmp_path / "file"))
     path = tmp_path / "trace.zip"
     _zip()(path)
-    with pytest.raises(DataError, match="cannot be written.*CLBENCH_HOME"):
+    with pytest.raises(DataError, match=r"cannot be written.*CLBENCH_HOME"):
         archive.unpack(path, sha256=file_digest(path))

@@ -21,5 +21,5 @@ def test_open_data_read_like_the_list_they_hold():
 def test_passed_data_refuse_every_way_of_reading(read):
     data = TrainingData(EXAMPLES, name="own/a")
     data.close()
-    with pytest.raises(PermissionError, match="own/a cannot be read now.*memory"):
+    with pytest.raises(PermissionError, match=r"own/a cannot be read now.*memory"):
         read(data)

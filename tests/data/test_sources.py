@@ -86,7 +86,7 @@ def test_bad_files_are_named(tmp_path, content, complaint):
 def test_a_task_without_training_records_is_refused(tmp_path):
     path = small.write_stream(tmp_path)
     path.write_text(path.read_text().replace("train: word.train.jsonl", "eval: word.train.jsonl"), encoding="utf-8")
-    with pytest.raises(DataError, match="'own/word': data.files names no train file"):
+    with pytest.raises(DataError, match=r"'own/word': data.files names no train file"):
         load_stream_data(plan_of(path))
 
 
@@ -128,7 +128,7 @@ def test_registered_records_are_read(home, tmp_path):
 
 
 def test_records_that_are_not_here_say_how_to_get_them(home):
-    with pytest.raises(DataError, match="'5000' is not installed.*clbench data add trace PATH.*trace:mini"):
+    with pytest.raises(DataError, match=r"'5000' is not installed.*clbench data add trace PATH.*trace:mini"):
         load_stream_data(plan_of("trace", "5000"))
     assert installed("mini", "")
 

@@ -38,8 +38,9 @@ def _words(rng: Dice, *, least: int, most: int) -> list[str]:
 
 
 def copy(rng: Dice) -> Item:
-    """Write the same words again."""
-    text = " ".join(_words(rng, least=2, most=7))
+    """Write the same words again: a few, or two to three lists of them, from which copying is learned soonest."""
+    lists = rng.weighted((1, 2, 3), (4, 3, 3))
+    text = " ".join(word for _ in range(lists) for word in _words(rng, least=2, most=7))
     return Item(key=text, prompt=rng.choice(COPY).format(w=text), answer=text)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
-import torch
-from clbench import Example, Experience, Method, MethodOptions, Run
 from pydantic import Field, StringConstraints, model_validator
 
+from clbench import Example, Experience, Method, MethodOptions, Run
 from clbench_mofo.optimizer import MofoAdamW
 from clbench_mofo.slices import Scope
 from clbench_mofo.update import Decay, Score, Shares
 
 if TYPE_CHECKING:
+    import torch
     from torch.optim import Optimizer
 
 Pattern = Annotated[str, StringConstraints(min_length=1)]

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, overload
+from typing import Any, overload
 
 import torch
-from clbench.errors import RunError
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from clbench.errors import RunError
 from clbench_mofo.slices import Scope, Slice
 from clbench_mofo.update import Decay, Score, Shares, select, update_moments, update_params
 
@@ -54,7 +54,6 @@ class MofoAdamW(torch.optim.Optimizer):
     generator: torch.Generator | None = None
     measure: bool = False
     """Whether steps count into `shares`, which costs them some time."""
-    options: ClassVar = ("lr", "betas", "eps", "weight_decay", "fraction", "score", "scope", "shards", "decay")
 
     def __init__(
         self,
@@ -72,8 +71,8 @@ class MofoAdamW(torch.optim.Optimizer):
         generator: torch.Generator | None = None,
     ) -> None:
         self.generator, self.shares = generator, Shares()
-        values = (lr, betas, eps, weight_decay, fraction, score, scope, shards, decay)
-        super().__init__(params, dict(zip(self.options, values, strict=True)))
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "fraction": fraction}
+        super().__init__(params, defaults | {"score": score, "scope": scope, "shards": shards, "decay": decay})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add tensors, with options of their own or the defaults.
@@ -153,7 +152,7 @@ class MofoAdamW(torch.optim.Optimizer):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a state bit for bit; torch's own way would round the moments to the weights' dtype.
+        """Take up a copy of a state, bit for bit; torch itself would round the moments to the weights' dtype.
 
         Raises:
             RunError: a moment holds NaN or infinity.
@@ -162,11 +161,11 @@ class MofoAdamW(torch.optim.Optimizer):
         keys = [key for group in state_dict["param_groups"] for key in group["params"]]
         named = [pair for group in self.param_groups for pair in _named(group)]
         for key, (name, param) in zip(keys, named, strict=True):
-            for moment in _MOMENTS if key in state_dict["state"] else ():
-                value = state_dict["state"][key][moment]
+            for entry, value in state_dict["state"].get(key, {}).items():
                 if not value.isfinite().all():
-                    raise RunError(f"mofo: the saved {moment} of {name} holds NaN or infinity; resume an earlier state")
-                self.state[param][moment] = value.to(param.device, _state_dtype(param), copy=True)
+                    raise RunError(f"mofo: the saved {entry} of {name} holds NaN or infinity; resume an earlier state")
+                like = self.state[param][entry].device, (_state_dtype(param) if entry in _MOMENTS else value.dtype)
+                self.state[param][entry] = value.to(*like, copy=True)
 
 
 def _state_dtype(param: Tensor) -> torch.dtype:

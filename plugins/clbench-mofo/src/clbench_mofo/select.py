@@ -61,14 +61,22 @@ def _direct(parts: Sequence[Tensor], k: int) -> Tensor:
 
 def _bracket(parts: Sequence[Tensor], k: int, n: int) -> tuple[float, float]:
     """Two values that hold the k-th largest magnitude between them, almost surely."""
-    stride = round(n ** (1 / 3)) | 1  # odd: an even one would visit few columns of a matrix
-    sample = [part[::stride].abs() for part in parts]
-    size, share = sum(part.numel() for part in sample), k / n
+    sample = _sample(parts, stride=round(n ** (1 / 3)) | 1)  # odd: an even one would visit few columns of a matrix
+    size, share = sample.numel(), k / n
     margin = _SIGMAS * math.sqrt(size * share * (1 - share)) + 1
     upper, lower = math.floor(size * share - margin), math.ceil(size * share + margin)
-    high = kth_largest(sample, upper).item() if upper >= 1 else math.inf
-    low = kth_largest(sample, lower).item() if lower <= size else 0.0
+    high = kth_largest([sample], upper).item() if upper >= 1 else math.inf
+    low = kth_largest([sample], lower).item() if lower <= size else 0.0
     return low, high
+
+
+def _sample(parts: Sequence[Tensor], *, stride: int) -> Tensor:
+    """Every `stride`-th entry, counted across the parts, however small they are."""
+    taken, start = [], 0
+    for part in parts:
+        taken.append(part[start::stride].abs())
+        start = (start - part.numel()) % stride
+    return torch.cat(taken)
 
 
 def _split(parts: Sequence[Tensor], low: float, high: float) -> tuple[int, list[Tensor]]:

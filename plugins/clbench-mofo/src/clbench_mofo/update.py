@@ -37,7 +37,7 @@ class Shares:
 
 
 def update_moments(slices: Sequence[Slice], *, betas: tuple[float, float]) -> None:
-    """m and v take in the whole gradient, whatever will be selected."""
+    """Both moments take in the whole gradient, whatever will be selected."""
     beta1, beta2 = betas
     for batch in batches(slices):
         first, second = [one.exp_avg for one in batch], [one.exp_avg_sq for one in batch]

@@ -40,7 +40,9 @@ def clbench_task_dirs():
 
 @hookimpl
 def clbench_commands(app):
+    import typer
+
     @app.command("example-hello")
     def hello():
         """Say hello."""
-        print("hello from a plugin")
+        typer.echo("hello from a plugin")

@@ -1,0 +1,130 @@
+"""Batched greedy answers are those of one prompt at a time, whatever the checkpoint's sampling settings say."""
+
+import json
+import math
+import shutil
+
+import pytest
+import small
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from clbench.evaluator import Evaluator
+
+LIMIT = 12
+
+
+@pytest.fixture(params=["llama", "bos_llama", "gpt2"])
+def folder(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def endings(llama, tmp_path):
+    """A model with end tokens of its own besides the tokenizer's, and with sampling settings."""
+    folder = shutil.copytree(llama, tmp_path / "endings")
+    settings = {"do_sample": True, "temperature": 5.0, "eos_token_id": [2, *range(310, 320)]}
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def evaluator_of(folder, *, eval_batch=64, **protocol):
+    trainer = small.make_trainer(folder, runtime={"eval_batch": eval_batch}, **protocol)
+    return Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime), trainer.run.model
+
+
+def one_by_one(evaluator, model, examples):
+    """Greedy by hand: no batch, no padding, no cache, no `generate`."""
+    ends = set(model.generation_config.eos_token_id)
+    found = []
+    for ids in evaluator.encoder.prompts([one.prompt for one in examples]):
+        answer = []
+        with torch.no_grad():
+            while len(answer) < LIMIT and not ends & set(answer):
+                answer.append(int(model(torch.tensor([ids + answer])).logits[0, -1].argmax()))
+        found.append(answer)
+    return found
+
+
+@pytest.mark.parametrize("eval_batch", [1, 4, 64])
+def test_answers_are_those_of_one_prompt_at_a_time(folder, eval_batch):
+    evaluator, model = evaluator_of(folder, eval_batch=eval_batch, max_answer_tokens=LIMIT)
+    examples = small.examples(10)
+    expected = one_by_one(evaluator, model, examples)
+    told = []
+    found = evaluator.predict(model, examples, max_new_tokens=100, on_batch=told.append)
+    texts = [
+        evaluator.encoder.tokenizer.decode([t for t in ids if t != 2], skip_special_tokens=True) for ids in expected
+    ]
+    assert [one.prediction for one in found] == texts
+    assert len(set(texts)) > 5, "a model whose answers are all alike would hide a wrong order"
+    assert [(one.prompt, one.answer) for one in found] == [(one.prompt, one.answer) for one in examples]
+    assert sum(told) == len(examples)
+    assert max(told) == min(eval_batch, 10)
+
+
+def test_answers_end_at_an_end_token_and_sampling_settings_are_ignored(endings):
+    evaluator, model = evaluator_of(endings, max_answer_tokens=LIMIT)
+    examples = small.examples(20)
+    expected = one_by_one(evaluator, model, examples)
+    found = evaluator.predict(model, examples, max_new_tokens=100)
+    ended = [ids[-1] in model.generation_config.eos_token_id for ids in expected]
+    assert 0 < sum(ended) < len(examples)
+    texts = [
+        evaluator.encoder.tokenizer.decode(ids[:-1] if end else ids) for ids, end in zip(expected, ended, strict=True)
+    ]
+    assert [one.prediction for one in found] == texts
+    assert [one.truncated for one in found] == [not end for end in ended]
+    assert evaluator.tokens == sum(len(ids) for ids in expected)
+    assert evaluator.predict(model, examples, max_new_tokens=100) == found
+
+
+def test_a_tasks_limit_holds_as_well_as_the_protocols(llama):
+    evaluator, model = evaluator_of(llama, max_answer_tokens=LIMIT)
+    whole = evaluator.predict(model, small.examples(4), max_new_tokens=100)
+    short = evaluator.predict(model, small.examples(4), max_new_tokens=3)
+    assert evaluator.tokens == 4 * (LIMIT + 3)
+    assert all(one.truncated for one in short)
+    assert all(long.prediction.startswith(cut.prediction) for long, cut in zip(whole, short, strict=True))
+
+
+def test_a_model_is_not_left_in_training_mode_and_nothing_is_drawn(gpt2):
+    evaluator, model = evaluator_of(gpt2)
+    model.train()
+    state = torch.get_rng_state()
+    first = evaluator.predict(model, small.examples(4), max_new_tokens=4)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not model.training
+    assert evaluator.predict(model, small.examples(4), max_new_tokens=4) == first
+
+
+def test_long_prompts_are_asked_by_their_end(llama):
+    evaluator, model = evaluator_of(llama, max_prompt_tokens=16)
+    (one,) = small.examples(1)
+    cut = evaluator.encoder.tokenizer.decode(evaluator.encoder.prompts([one.prompt])[0])
+    assert one.prompt.endswith(cut)
+    long, short = (
+        evaluator.predict(model, [type(one)(one.task, text, one.answer)], max_new_tokens=8)[0]
+        for text in ("more " * 500 + one.prompt, cut)
+    )
+    assert long.prediction == short.prediction
+    assert long.prompt == "more " * 500 + one.prompt, "what is saved is the whole prompt"
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 16])
+def test_the_mean_loss_is_that_of_the_answer_tokens(folder, micro_batch):
+    trainer = small.make_trainer(folder, runtime={"micro_batch": micro_batch})
+    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime)
+    examples, model = small.examples(7), trainer.run.model
+    encoded, _ = evaluator.encoder.examples(examples)
+    model.eval()
+    with torch.no_grad():
+        total = 0.0
+        for one in encoded:
+            ids = torch.tensor(one.ids)
+            logits = model(ids[None]).logits[0, :-1][-one.num_answer :]
+            total += F.cross_entropy(logits, ids[-one.num_answer :], reduction="sum").item()
+    expected = total / sum(one.num_answer for one in encoded)
+    assert evaluator.mean_loss(model.train(), examples) == pytest.approx(expected, rel=1e-5)
+    assert expected < 4 * math.log(320)
+    assert not model.training
