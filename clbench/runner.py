@@ -8,25 +8,22 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clbench import device, drift, provenance, seeding
 from clbench.data.example import Example, TrainingData
-from clbench.data.sources import TaskData
-from clbench.episodes import Episode, due, episodes, num_steps
+from clbench.episodes import Episode, episodes, num_steps
 from clbench.errors import ClbenchError, RunError
-from clbench.matrix import ResultMatrix
 from clbench.method import Experience, Method, Run
-from clbench.methodspec import Regime
 from clbench.models import load_model
-from clbench.predictions import Scores, predictions_path, save, score
 from clbench.progress import Progress
 from clbench.protocol import Protocol
 from clbench.record import Costs, FootprintPart, Record
 from clbench.registry import Registry
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
+from clbench.scorekeeper import Scorekeeper
 
 if TYPE_CHECKING:
     import torch
@@ -65,9 +62,6 @@ class _Loop:
         self.config, self.run_dir, self.registry, self.progress = config, run_dir, registry, progress
         self.method = config.choice.create(config.options)
         self.protocol = _with_learning_rate(config.plan.protocol, self.method)
-        names = [task.name for task in config.plan.tasks]
-        self.matrices = {role: ResultMatrix.empty(names) for role in ("strict", "lenient")}
-        self.probes: dict[str, list[float | None]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
         self.warnings: dict[str, int] = {}
         self.seconds = {"train": 0.0, "eval": 0.0}
 
@@ -82,7 +76,7 @@ class _Loop:
                 self._restart(loaded)
             self._train(episode)
             self._evaluate(episode.row)
-        self._complete_rows()
+        self.scores.complete()
         return self._close()
 
     # --- begin and end
@@ -104,20 +98,30 @@ class _Loop:
         config = self.config
         self.accelerator = device.make_accelerator(config.runtime.device)
         self.device: torch.device = self.accelerator.device
-        seeding.seed_global(config.seed, "model")
-        loaded = load_model(
-            config.model, device=self.device, runtime=config.runtime, seed=config.seed, plugins=self.registry.plugins
-        )
+        loaded = self._load_model()
         self.warnings |= dict.fromkeys([*loaded.notes, *config.notes()], 1)
         protocol = self.protocol
         self.encoder = Encoder(
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
         )
         self.evaluator: Evaluator = Evaluator(self.accelerator, self.encoder, protocol, config.runtime)
+        self.scores = Scorekeeper(
+            config,
+            evaluator=self.evaluator,
+            run_dir=self.run_dir,
+            scorer=self.registry.scorer,
+            progress=self.progress,
+            warnings=self.warnings,
+        )
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.device)
         self._start(loaded)
         return loaded
+
+    def _load_model(self) -> LoadedModel:
+        config = self.config
+        seeding.seed_global(config.seed, "model")
+        return load_model(config.model, device=self.device, runtime=config.runtime, plugins=self.registry.plugins)
 
     def _start(self, loaded: LoadedModel) -> None:
         """The method takes over a base model."""
@@ -159,11 +163,7 @@ class _Loop:
     def _restart(self, loaded: LoadedModel) -> None:
         """Back to the base model, with a fresh method and optimizer; the counts go on."""
         counts, step, notes = self.trainer.counts, self.run_state.step, self.run_state.notes
-        fresh = load_model(
-            self.config.model, device=self.device, runtime=self.config.runtime, seed=self.config.seed,
-            plugins=self.registry.plugins,
-        )  # fmt: skip
-        loaded.model = fresh.model
+        loaded.model = self._load_model().model
         self.method = self.config.choice.create(self.config.options)
         self._start(loaded)
         self.trainer.counts, self.run_state.step, self.run_state.notes = counts, step, notes
@@ -220,63 +220,12 @@ class _Loop:
     # --- evaluation
 
     def _evaluate(self, row: int) -> None:
-        """Measure one row of R: predict, save, score."""
-        plan, data = self.config.plan, self.config.data
-        regime = self.config.choice.regime
-        positions = due(row, num_tasks=len(plan.tasks), schedule=plan.protocol.evaluate, regime=regime)
-        if not positions:
-            return
+        """Measure one row of R, where it is due."""
         began = time.perf_counter()
-        cells: dict[str, list[float | None]] = {role: [None] * len(plan.tasks) for role in self.matrices}
-        total = sum(len(one.test) for one in (*(data[position] for position in positions), *self.config.probes))
-        with self.progress.task(f"score {row}/{len(plan.tasks)}", total=total):
-            for position in positions:
-                for role, value in self._score(row, data[position]).roles.items():
-                    cells[role][position] = value
-            for probe in self.config.probes:
-                self.probes[probe.task.name][row] = self._probe(row, probe)
-        self._set_row(row, cells)
-        self.seconds["eval"] += time.perf_counter() - began
-        self.run_dir.event("scored", row=row, strict=cells["strict"], lenient=cells["lenient"])
-        named = {plan.tasks[position].name: cells[plan.protocol.scorer][position] for position in positions}
-        self.registry.plugins.emit("clbench_eval_end", run_id=self.run_dir.run_id, after=row, scores=named)
-
-    def _score(self, row: int, data: TaskData) -> Scores:
-        task = data.task
-        predictions = self.evaluator.predict(
-            self.run_state.model, data.test, max_new_tokens=task.max_new_tokens, on_batch=self.progress.advance
-        )
-        if self.run_dir.writable:
-            save(predictions_path(self.run_dir.path, row=row, task=task), predictions)
-        scores = score(task, predictions, scorer=self.registry.scorer)
-        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
-            if number:
-                key = f"{task.name}: {kind} answers in evaluation"
-                self.warnings[key] = self.warnings.get(key, 0) + number
-        return scores
-
-    def _probe(self, row: int, data: TaskData) -> float:
-        """A probe's number: its score under the ranking scorer, or its mean loss."""
-        if data.task.measure == "generate":
-            return self._score(row, data).roles[self.config.plan.protocol.scorer]
-        loss = self.evaluator.mean_loss(self.run_state.model, data.test)
-        self.progress.advance(len(data.test))
-        return loss
-
-    def _set_row(self, row: int, cells: Mapping[str, Sequence[float | None]]) -> None:
-        for role in self.matrices:
-            matrix = self.matrices[role].with_row(row, cells[role])
-            probes = {name: tuple(values) for name, values in self.probes.items()}
-            self.matrices[role] = dataclasses.replace(matrix, probes=probes)
-        self.run_dir.write_matrix(self.matrices[self.config.plan.protocol.scorer])
-
-    def _complete_rows(self) -> None:
-        """What need not be measured: a frozen model's rows, and separate models' earlier columns."""
-        regime = self.config.choice.regime
-        for row in range(1, len(self.config.plan.tasks) + 1) if regime in ("frozen", "single") else ():
-            if regime == "frozen":
-                self.probes = {name: [values[0]] * len(values) for name, values in self.probes.items()}
-            self._set_row(row, {role: _known_row(matrix, row, regime) for role, matrix in self.matrices.items()})
+        scores = self.scores.measure(self.run_state.model, row=row)
+        if scores:
+            self.seconds["eval"] += time.perf_counter() - began
+            self.registry.plugins.emit("clbench_eval_end", run_id=self.run_dir.run_id, after=row, scores=scores)
 
     # --- the record
 
@@ -291,8 +240,8 @@ class _Loop:
             seed=self.config.seed,
             order=self.config.plan.order,
             tasks=tuple(task.name for task in self.config.plan.tasks),
-            scores={role: (_base(matrix), *matrix.rows) for role, matrix in self.matrices.items()},  # type: ignore[misc]
-            probes={name: tuple(values) for name, values in self.probes.items()},
+            scores={"strict": self.scores.rows("strict"), "lenient": self.scores.rows("lenient")},
+            probes=self.scores.probe_rows(),
             drift=drift.measure(self.run_state.model, self.base_weights) if self.base_weights else {},
             costs=Costs(
                 train_seconds=round(self.seconds["train"], 3),
@@ -313,17 +262,6 @@ class _Loop:
             notes=self.run_state.notes,
             provenance=self.provenance,
         )
-
-
-def _known_row(matrix: ResultMatrix, row: int, regime: Regime) -> tuple[float | None, ...]:
-    base = _base(matrix)
-    if regime == "frozen":
-        return base
-    return tuple(matrix.rows[j][j] if j < row else base[j] for j in range(matrix.num_tasks))
-
-
-def _base(matrix: ResultMatrix) -> tuple[float | None, ...]:
-    return matrix.base if matrix.base is not None else (None,) * matrix.num_tasks
 
 
 def _with_learning_rate(protocol: Protocol, method: Method) -> Protocol:

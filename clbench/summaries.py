@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pkgutil import resolve_name
 from statistics import fmean
 
@@ -45,7 +46,7 @@ class SummarySpec:
             MatrixError: R lacks what the summary needs; or a plugin's function cannot be imported or fails.
         """
         try:
-            value = float(resolve_name(self.target)(matrix))
+            value = float(_function(self.target)(matrix))
         except MatrixError:
             raise
         except (Exception, SystemExit) as error:
@@ -53,6 +54,12 @@ class SummarySpec:
         if not math.isfinite(value):
             raise MatrixError(f"{self.target} gave {value}")
         return value
+
+
+@cache
+def _function(target: str) -> SummaryFunction:
+    """A board asks for the same few functions many thousand times."""
+    return resolve_name(target)
 
 
 def compute(matrix: ResultMatrix, specs: Iterable[SummarySpec]) -> tuple[dict[str, float | None], dict[str, str]]:

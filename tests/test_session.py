@@ -28,9 +28,10 @@ def run(stream, llama, home):
 
 
 def rows(home):
-    """The methods in all boards' tables."""
+    """The rows of all boards: method and number of runs."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in (home / "leaderboards").glob("*.md"))
-    return sorted(re.findall(r"^\| ((?:sequential|frozen|fail).*?) +\|", text, re.MULTILINE))
+    found = re.findall(r"^\| ((?:sequential|frozen|fail)[^|]*?) +\| +(\d+) \|", text.replace("\\", ""), re.MULTILINE)
+    return sorted((method, int(number)) for method, number in found)
 
 
 def test_runs_go_method_by_method_order_by_order_seed_by_seed(stream, llama, home):
@@ -58,7 +59,7 @@ def test_runs_go_method_by_method_order_by_order_seed_by_seed(stream, llama, hom
         ({"orders": (None, "word,word")}, "exactly once"),
         ({"variant": "500"}, "no variant of stream mine '500'"),
         ({"protocol": {"epoch": 1}}, "did you mean 'epochs'"),
-        ({"caps": {"train": 1}}, "did you mean 'train_examples'"),
+        ({"caps": {"train_example": 1}}, "did you mean 'train_examples'"),
     ],
 )
 def test_a_wrong_request_is_refused_before_anything_is_written(stream, llama, home, changes, complaint):
@@ -71,7 +72,7 @@ def test_a_wrong_request_is_refused_before_anything_is_written(stream, llama, ho
 def test_every_run_gets_its_row(run, home):
     outcomes = run(["sequential", "frozen"], seeds=(0, 1))
     assert len(outcomes) == 4
-    assert rows(home) == ["frozen", "sequential"]
+    assert rows(home) == [("frozen", 2), ("sequential", 2)]
     for outcome in outcomes:
         published = outcome.record.path(home / "leaderboards")
         assert read_record(published) == read_record(outcome.run_dir.record_path) == outcome.record
@@ -99,7 +100,7 @@ def test_a_finished_runs_row_comes_back_to_a_board_that_was_lost(run, home):
         path.unlink()
     (again,) = run()
     assert again.repeated
-    assert len(rows(home)) == 1
+    assert rows(home) == [("sequential", 1)]
 
 
 def test_another_seed_or_option_is_another_run_on_the_same_board(run, home):
@@ -107,10 +108,7 @@ def test_another_seed_or_option_is_another_run_on_the_same_board(run, home):
     run(seeds=(1,))
     run(options={"sequential": {"learning_rate": 1e-3}})
     assert len(list((home / "runs").iterdir())) == 3
-    assert rows(home) == [
-        "sequential",
-        "sequential (learning_rate=0.001)",
-    ]
+    assert rows(home) == [("sequential", 2), ("sequential (learning_rate=0.001)", 1)]
 
 
 def test_another_setting_is_another_board(run, home):
@@ -131,7 +129,7 @@ def test_runs_that_ended_before_a_failing_one_keep_their_rows(run, home):
     lab = small.registry_with(MethodSpec(name="fail", target=f"{__name__}:Fail", summary="for a test"))
     with pytest.raises(RunError, match="out of luck"):
         run(["sequential", "fail", "frozen"], lab=lab)
-    assert rows(home) == ["sequential"]
+    assert rows(home) == [("sequential", 1)]
 
 
 @pytest.mark.parametrize("option", ["runs_dir", "leaderboards_dir"])

@@ -54,7 +54,7 @@ model behaves.
 | held-out running text, loss in nats a token | {text_loss:.3f} |
 | shape | {layers} layers, width {hidden}, {heads} heads, feed-forward {inner}, vocabulary {vocabulary} (tied) |
 | trained on | {tokens:,} tokens: {steps} steps of {rows} packed rows of {length} |
-| optimizer | Muon on the blocks' matrices, rate {matrix_rate}, decay {weight_decay}; AdamW elsewhere, rate {learning_rate} |
+| optimizers | Muon in the blocks, rate {matrix_rate}, decay {weight_decay}; AdamW elsewhere, rate {learning_rate} |
 | schedule | {warmup} steps of warm-up, then a cosine to {final_share:.0%} |
 | weights in the loss | answers 1, prompts {prompt_weight}, running text {text_weight} |
 | machine time | {minutes:.0f} minutes on {device}, {threads} threads, precision {precision}{compiled} |

@@ -1,7 +1,7 @@
 """Checkpoints of an interrupted run: safetensors and JSON, written whole or not at all.
 
-A state is complete: parameters, the optimizers' moments, the step, the position in the data, the chained hash of the data so
-far. Continuing from it gives the same bits as never having stopped.
+A state is complete: parameters, the optimizers' moments, the step, the position in the data, the chained hash of the
+data so far. Continuing from it gives the same bits as never having stopped.
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""The rows of R and of the probes while a run goes on: what is due is predicted, saved, scored, and written down."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from clbench.data.sources import TaskData
+from clbench.episodes import due
+from clbench.matrix import Cell, ResultMatrix, Row
+from clbench.methodspec import Regime
+from clbench.predictions import Scores, predictions_path, save, score
+from clbench.progress import Progress
+from clbench.runconfig import RunConfig
+from clbench.rundir import RunDir
+from clbench.scoring.spec import ScorerSpec
+
+if TYPE_CHECKING:
+    from clbench.evaluator import Evaluator
+
+ROLES = ("strict", "lenient")
+
+
+class Scorekeeper:
+    """R under both ways of scoring, and the probes.
+
+    Args:
+        config: of the run.
+        evaluator: prompts to answers.
+        run_dir: where predictions and the matrix go.
+        scorer: a scorer's spec by name.
+        progress: of the evaluation.
+        warnings: message to count, shared with the run; empty and truncated answers are counted here.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        evaluator: Evaluator,
+        run_dir: RunDir,
+        scorer: Callable[[str], ScorerSpec],
+        progress: Progress,
+        warnings: dict[str, int],
+    ) -> None:
+        self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
+        self.scorer, self.progress, self.warnings = scorer, progress, warnings
+        names = [task.name for task in config.plan.tasks]
+        self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
+        self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
+
+    @property
+    def ranking(self) -> str:
+        """The role that boards rank by."""
+        return self.config.plan.protocol.scorer
+
+    def measure(self, model: Any, *, row: int) -> dict[str, float]:
+        """Score a model on all that is due in one row of R (0 = base).
+
+        Returns:
+            Ranking scores by task; empty when nothing is due.
+        """
+        plan, data = self.config.plan, self.config.data
+        size, schedule, regime = len(plan.tasks), plan.protocol.evaluate, self.config.choice.regime
+        positions = due(row, num_tasks=size, schedule=schedule, regime=regime)
+        if not positions:
+            return {}
+        cells: dict[str, list[Cell]] = {role: [None] * size for role in ROLES}
+        total = sum(len(one.test) for one in (*(data[position] for position in positions), *self.config.probes))
+        with self.progress.task(f"score {row}/{size}", total=total):
+            for position in positions:
+                for role, value in self._score(model, row, data[position]).roles.items():
+                    cells[role][position] = value
+            for probe in self.config.probes:
+                self.probes[probe.task.name][row] = self._probe(model, row, probe)
+        self._set_row(row, {role: tuple(values) for role, values in cells.items()})
+        self.run_dir.event("scored", row=row, **cells)
+        return {plan.tasks[position].name: cells[self.ranking][position] for position in positions}  # type: ignore[misc]
+
+    def _score(self, model: Any, row: int, data: TaskData) -> Scores:
+        """Predictions are saved first and then scored."""
+        task = data.task
+        predictions = self.evaluator.predict(
+            model, data.test, max_new_tokens=task.max_new_tokens, on_batch=self.progress.advance
+        )
+        if self.run_dir.writable:
+            save(predictions_path(self.run_dir.path, row=row, task=task), predictions)
+        scores = score(task, predictions, scorer=self.scorer)
+        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
+            if number:
+                message = f"{task.name}: {kind} answers in evaluation"
+                self.warnings[message] = self.warnings.get(message, 0) + number
+        return scores
+
+    def _probe(self, model: Any, row: int, data: TaskData) -> float:
+        """A probe's number: its score in the ranking role, or its mean loss."""
+        if data.task.measure == "generate":
+            return self._score(model, row, data).roles[self.ranking]
+        loss = self.evaluator.mean_loss(model, data.test)
+        self.progress.advance(len(data.test))
+        return loss
+
+    def complete(self) -> None:
+        """Fill in what need not be measured: a frozen model's rows, and separate models' other columns."""
+        regime = self.config.choice.regime
+        if regime not in ("frozen", "single"):
+            return
+        if regime == "frozen":
+            self.probes = {name: [values[0]] * len(values) for name, values in self.probes.items()}
+        for row in range(1, len(self.config.plan.tasks) + 1):
+            self._set_row(row, {role: _known_row(matrix, row, regime) for role, matrix in self.matrices.items()})
+
+    def _set_row(self, row: int, cells: dict[str, Row]) -> None:
+        for role in ROLES:
+            matrix = self.matrices[role].with_row(row, cells[role])
+            self.matrices[role] = dataclasses.replace(matrix, probes=self.probe_rows())
+        self.run_dir.write_matrix(self.matrices[self.ranking])
+
+    def rows(self, role: str) -> tuple[Row, ...]:
+        """R with its base row."""
+        matrix = self.matrices[role]
+        return (_base(matrix), *matrix.rows)
+
+    def probe_rows(self) -> dict[str, Row]:
+        """The probes' rows by name."""
+        return {name: tuple(values) for name, values in self.probes.items()}
+
+
+def _known_row(matrix: ResultMatrix, row: int, regime: Regime) -> Row:
+    base = _base(matrix)
+    if regime == "frozen":
+        return base
+    return tuple(matrix.rows[j][j] if j < row else base[j] for j in range(matrix.num_tasks))
+
+
+def _base(matrix: ResultMatrix) -> Row:
+    return matrix.base if matrix.base is not None else (None,) * matrix.num_tasks
