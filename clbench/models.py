@@ -84,6 +84,11 @@ def _check_folder(folder: Path) -> None:
         json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{config}: cannot be read as JSON ({error})") from error
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder}: holds no *.safetensors weights (pickled ones are never loaded); "
+            "save it again by model.save_pretrained"
+        )
 
 
 def _folder_ref(name: str, folder: Path, *, trust_remote_code: bool = False) -> ModelRef:
@@ -143,7 +148,7 @@ class LoadedModel:
 
 
 def load_model(
-    ref: ModelRef, *, device: torch.device | str, runtime: Runtime, seed: int = 0, plugins: Plugins | None = None
+    ref: ModelRef, *, device: torch.device | str, runtime: Runtime, plugins: Plugins | None = None
 ) -> LoadedModel:
     """Load weights (fp32 masters) and tokenizer.
 
@@ -155,7 +160,7 @@ def load_model(
         model, tokenizer, notes = found[0], found[1], ()
     else:
         tokenizer = load_tokenizer(ref)
-        model, notes = _load_weights(ref, runtime, seed)
+        model, notes = _load_weights(ref, runtime)
     rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
     if len(tokenizer) > rows:  # type: ignore[arg-type]
         raise ModelError(
@@ -196,17 +201,13 @@ def load_config(ref: ModelRef) -> Any:
         raise ModelError(f"model {ref.name!r}: its config.json cannot be loaded ({_first_line(error)})") from error
 
 
-def _load_weights(ref: ModelRef, runtime: Runtime, seed: int) -> tuple[PreTrainedModel, tuple[str, ...]]:
+def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tuple[str, ...]]:
     import torch
     from transformers import AutoModelForCausalLM
 
     options = {"attn_implementation": runtime.attention, "dtype": torch.float32}
-    config = load_config(ref)
+    load_config(ref)  # its own complaint comes first
     try:
-        if ref.name == BUNDLED and not (_BUNDLED_FOLDER / "model.safetensors").is_file():
-            torch.manual_seed(0)
-            note = f"{BUNDLED} is not pre-trained in this version: its weights are random, and it knows nothing"
-            return AutoModelForCausalLM.from_config(config, **options), (note,)
         model, info = AutoModelForCausalLM.from_pretrained(
             ref.location, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
             **_revision(ref), **options,

@@ -19,6 +19,7 @@ from clbench.record import Record
 from clbench.registry import Registry, check_option_names
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
+from clbench.scoring import load_scorer
 from clbench.stream import StreamPlan, resolve
 from clbench.taskfiles import LoadedStream
 
@@ -74,6 +75,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     check_option_names(request.options, choices)
     for choice in choices:
         choice.create(request.options)
+    _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
     probes = tuple(load_probe_data(plans[0]))
     model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
@@ -95,6 +97,13 @@ def _plan(request: Request, order: str | None) -> StreamPlan:
         order=order,
         changes=request.settings,
     )
+
+
+def _check_scorers(plan: StreamPlan, registry: Registry) -> None:
+    """Before hours of training, not after them."""
+    for task in (*plan.tasks, *plan.probes):
+        for name in {*task.scorers.pairs().values(), *task.side}:
+            load_scorer(registry.scorer(name))
 
 
 def _ordered(data: Mapping[str, TaskData], plan: StreamPlan) -> tuple[TaskData, ...]:

@@ -63,6 +63,7 @@ def test_snapshot_of_a_board(fixed, snapshot):
     assert markdown(fixed) == snapshot
 
 
+@settings(max_examples=25)
 @given(data=st.data())
 def test_same_records_give_the_same_bytes_in_any_order(fixed, data):
     assert markdown(data.draw(st.permutations(fixed))) == markdown(fixed)

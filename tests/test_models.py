@@ -227,10 +227,10 @@ BAD = {
     unknown_type: r"its (config\.json|tokenizer) cannot be loaded",
     no_causal_lm: "cannot be loaded as a causal LM",
     cut_weights: "cannot be loaded as a causal LM .*incomplete",
-    no_weights: "cannot be loaded as a causal LM",
+    no_weights: r"holds no \*\.safetensors weights",
     missing_layer: r"9 tensors are missing or have another shape, such as model\.layers\.2",
     other_size: "6 tensors are missing or have another shape",
-    pickled_weights: "cannot be loaded as a causal LM .*safetensors",
+    pickled_weights: "pickled ones are never loaded",
     larger_tokenizer: "the tokenizer has 321 tokens, the model 320: they do not fit",
     no_tokenizer: "its tokenizer cannot be loaded",
 }

@@ -95,8 +95,16 @@ def _split(parts: Sequence[Tensor], low: float, high: float) -> tuple[int, list[
         if low == high:
             inside.append(values.new_full((), low).expand(int(reach.sum())))
         else:
-            inside.append(values[reach.bool()])
+            inside.append(_compact(values, reach.bool()))
     return above, inside
+
+
+def _compact(values: Tensor, mask: Tensor) -> Tensor:
+    """`values[mask]` for a mask that is almost empty: only eights that hold something are looked into."""
+    if values.numel() % 8:
+        return values[mask]
+    eights = mask.view(torch.int64).nonzero().squeeze(1)
+    return values.view(-1, 8).index_select(0, eights)[mask.view(-1, 8).index_select(0, eights)]
 
 
 def _chunks(parts: Sequence[Tensor]) -> Iterator[Tensor]:
