@@ -208,12 +208,13 @@ def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tup
     options = {"attn_implementation": runtime.attention, "dtype": torch.float32}
     load_config(ref)  # its own complaint comes first
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             ref.location, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
             **_revision(ref), **options,
         )  # fmt: skip
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
+    model, info = loaded
     return model, _check_weights(ref, info)
 
 

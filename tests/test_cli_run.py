@@ -1,6 +1,5 @@
 """`clbench run`: from a stream and a model to R, OP, BWT and a row on a board."""
 
-import json
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +152,13 @@ def test_trace_on_generated_records_says_so(call, llama, home):
     ((board, found),) = rows(home).items()
     assert found == [("sequential", 0)]
     assert board.startswith("trace-mini_small-llama_")
+
+
+def test_trace_means_the_archive_once_it_is_added(call, llama, home, tmp_path):
+    assert call("data", "add", "trace", small.write_archive(tmp_path, variant="1000")).code == 0
+    arguments = ("run", "--stream", "trace", "--model", llama, "--plugin", "frozen", "--dry-run")
+    assert call(*arguments).out.startswith("stream trace:1000 (official archive), 8 tasks, protocol trace-paper-ft/1")
+    assert call(*arguments, "--set", "stream.test_examples=1", "--json").json["plan"][0]["prompts"] == 8
 
 
 @pytest.mark.slow
