@@ -88,7 +88,7 @@ class Runtime(Frozen):
     """
 
     micro_batch: int = Field(default=16, ge=1)
-    eval_batch: int = Field(default=64, ge=1)
+    eval_batch: int = Field(default=128, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     drift: bool = True

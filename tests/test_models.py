@@ -9,6 +9,7 @@ import small
 import torch
 
 from clbench.errors import ModelError
+from clbench.hashing import file_digest
 from clbench.hookspecs import hookimpl
 from clbench.models import BUNDLED, describe, keeps_logits, load_config, load_model, load_tokenizer
 from clbench.plugins import load_plugins
@@ -64,6 +65,17 @@ def test_the_bundled_model_is_found_under_its_name(tmp_path, monkeypatch):
     ref = describe(BUNDLED)
     assert ref.name == BUNDLED
     assert len(load_tokenizer(ref)) <= load_config(ref).vocab_size
+
+
+def test_a_model_whose_card_states_other_hashes_is_damaged(copy):
+    path = copy / "model.safetensors"
+    row = "| sha256 of {} | `{}` |\n"
+    card = row.format("model.safetensors", file_digest(path)) + row.format("tokenizer.json", "0" * 64)
+    (copy / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"tokenizer\.json: is damaged or missing"):
+        describe(str(copy))
+    (copy / "MODEL_CARD.md").write_text(card.splitlines()[0], encoding="utf-8")
+    assert describe(str(copy)).files["model.safetensors"] == file_digest(path)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +223,11 @@ def pickled_weights(folder):
     (folder / "model.safetensors").unlink()
 
 
+def pickled_beside_others(folder):
+    torch.save(small.make_llama(320).state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").rename(folder / "adapter.safetensors")
+
+
 def larger_tokenizer(folder):
     content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     content["added_tokens"].append(content["added_tokens"][0] | {"id": 320, "content": "<more>"})
@@ -231,6 +248,7 @@ BAD = {
     missing_layer: r"9 tensors are missing or have another shape, such as model\.layers\.2",
     other_size: "6 tensors are missing or have another shape",
     pickled_weights: "pickled ones are never loaded",
+    pickled_beside_others: "cannot be loaded as a causal LM",
     larger_tokenizer: "the tokenizer has 321 tokens, the model 320: they do not fit",
     no_tokenizer: "its tokenizer cannot be loaded",
 }

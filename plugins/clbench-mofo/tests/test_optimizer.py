@@ -62,9 +62,12 @@ def test_fraction_1_is_adamw(variant, weight_decay):
     assert_same_bits(ours, theirs)
 
 
+@pytest.mark.parametrize("few", [1, 1024], ids=["all threads", "one thread"])
 @pytest.mark.parametrize("fraction", [1.0, 0.05])
-def test_threads_change_no_bit(fraction):
+def test_threads_change_no_bit(monkeypatch, fraction, few):
     """Large enough for torch to share out each operation, and for several batches."""
+    monkeypatch.setattr("clbench_mofo.threads.FEW", few)
+    before = torch.get_num_threads()
     ours, theirs = parameters(shapes=((701, 1013),)), parameters(shapes=((701, 1013),))
     train(MofoAdamW(ours, fraction=fraction, weight_decay=0.1, **COMMON), ours, 2)
     if fraction == 1:
@@ -72,6 +75,7 @@ def test_threads_change_no_bit(fraction):
     else:
         reference(theirs, 2, fraction=fraction, weight_decay=0.1)
     assert_same_bits(ours, theirs)
+    assert torch.get_num_threads() == before
 
 
 def test_fraction_1_is_near_fused_adamw():

@@ -22,6 +22,7 @@ from torch.nn.utils import get_total_norm
 
 from clbench.errors import RunError
 from clbench_mofo.slices import Scope, Slice
+from clbench_mofo.threads import few_as_one
 from clbench_mofo.update import Decay, Score, Shares, select, update_moments, update_params
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -106,12 +107,13 @@ class MofoAdamW(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self._check_gradients()
-        for group in self.param_groups:
-            slices = [self._slice(p, group) for p in group["params"] if p.grad is not None and p.numel()]
-            update_moments(slices, betas=group["betas"])
-            chosen = select(slices, group, self.generator)
-            update_params(chosen, group, self.shares if self.measure else None)
+        with few_as_one():
+            self._check_gradients()
+            for group in self.param_groups:
+                slices = [self._slice(p, group) for p in group["params"] if p.grad is not None and p.numel()]
+                update_moments(slices, betas=group["betas"])
+                chosen = select(slices, group, self.generator)
+                update_params(chosen, group, self.shares if self.measure else None)
         self.shares.steps += self.measure
         return loss
 
