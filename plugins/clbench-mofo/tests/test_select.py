@@ -60,7 +60,7 @@ def test_parts_are_one_population(arrays, data):
 def test_large_tensors_of_every_shape(monkeypatch, kind, fraction):
     monkeypatch.setattr(select, "SMALL", 1 << 10)
     monkeypatch.setattr(select, "CHUNK", 1 << 13)
-    n = 60_001
+    n = 20_001
     generator = torch.Generator().manual_seed(0)
     normal = torch.randn(n, generator=generator)
     tensor = {
