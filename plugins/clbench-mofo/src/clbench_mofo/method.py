@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from clbench import Example, Experience, Method, MethodOptions, Run
 from clbench_mofo.optimizer import MofoAdamW
@@ -30,7 +31,7 @@ class MofoOptions(MethodOptions):
             moment), `random` and `magnitude` (of the weights) are ablations.
         scope: entries that compete: of a `tensor`; of all filtered tensors (`global`); or of a `shard`, as the
             authors' code does on several GPUs.
-        shards: GPUs to simulate with `scope=shard`; 4 in the paper.
+        shards: GPUs to simulate, with `scope=shard`; the paper trained on 4.
         unfiltered: tensors whose name contains one of these are updated whole.
         decay: whether weight decay shrinks `all` entries, as the authors' code does, or only the `selected`.
     """
@@ -38,15 +39,16 @@ class MofoOptions(MethodOptions):
     fraction: float = Field(default=0.05, gt=0, le=1, allow_inf_nan=False)
     score: Score = "momentum"
     scope: Scope = "tensor"
-    shards: int | None = Field(default=None, ge=1, le=65536)
+    shards: int | None = Field(default=None, ge=1, le=65536, validate_default=True)
     unfiltered: tuple[Pattern, ...] = ("bias", "norm", "ln_")
     decay: Decay = "all"
 
-    @model_validator(mode="after")
-    def _shards_belong_to_their_scope(self) -> Self:
-        if (self.scope == "shard") != (self.shards is not None):
-            raise ValueError("scope=shard needs shards (the paper trained on 4 GPUs), and no other scope takes it")
-        return self
+    @field_validator("shards")
+    @classmethod
+    def _shards_belong_to_their_scope(cls, shards: int | None, info: ValidationInfo) -> int | None:
+        if (info.data.get("scope") == "shard") != (shards is not None):
+            raise PydanticCustomError("shards", "goes with scope=shard and with no other (the paper trained on 4 GPUs)")
+        return shards
 
 
 @final

@@ -123,7 +123,7 @@ class MofoAdamW(torch.optim.Optimizer):
         Finite gradients keep finite moments finite, and a norm that does not overflow keeps v from overflowing.
         """
         named = [(name, p) for group in self.param_groups for name, p in _named(group) if p.grad is not None]
-        if math.isfinite(get_total_norm([p.grad for _, p in named]).item()):
+        if math.isfinite(get_total_norm([p.grad for _, p in named if p.grad is not None]).item()):
             return
         bad = [name for name, p in named if not p.grad.isfinite().all()]  # type: ignore[union-attr]
         others = f" and of {len(bad) - 1} other tensors" if len(bad) > 1 else ""

@@ -110,7 +110,7 @@ def update_params(slices: Sequence[Slice], group: Mapping[str, Any], shares: Sha
 
 def _decay(batch: Sequence[Slice], params: Sequence[Tensor], *, factor: float, which: Decay) -> None:
     if which == "all":
-        torch._foreach_mul_(params, factor)
+        torch._foreach_mul_(list(params), factor)
         return
     for one, param in zip(batch, params, strict=True):
         param.copy_(torch.where(one.selected(), param * factor, param))
