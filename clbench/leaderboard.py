@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,22 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
 
 
 class Values:
-    """Numbers of records by column key; what cannot be computed is None."""
+    """Numbers of records by column key; what cannot be computed is None.
 
-    def __init__(self, summaries: Sequence[SummarySpec]) -> None:
+    Args:
+        summaries: functions of R.
+        records: of the board, among which the bounds `single` and `joint` are looked for.
+    """
+
+    def __init__(self, summaries: Sequence[SummarySpec], records: Sequence[Record] = ()) -> None:
         self.summaries = {spec.name: spec for spec in summaries}
+        self.bounds: dict[tuple[int, str], dict[str, tuple[float, ...]]] = {}
+        for record in records:
+            if record.method.label in ("single", "joint"):
+                last = record.matrix(record.board.protocol["scorer"]).rows[-1]
+                if None not in last:
+                    paired = self.bounds.setdefault((record.seed, record.order), {})
+                    paired[record.method.label] = tuple(value for value in last if value is not None)
 
     def of(self, record: Record, key: str) -> float | None:
         """One record's number under `op`, `lenient.op`, `cost.steps`, `footprint.extra_parameters`."""
@@ -92,7 +104,8 @@ class Values:
             return value if isinstance(value, int | float) else None
         if family == "lenient":
             return self._summary(record.matrix("lenient"), rest) if "lenient" in record.scores else None
-        return self._summary(record.matrix(record.board.protocol["scorer"]), key)
+        matrix = record.matrix(record.board.protocol["scorer"])
+        return self._summary(replace(matrix, bounds=self.bounds.get((record.seed, record.order), {})), key)
 
     def _summary(self, matrix: ResultMatrix, name: str) -> float | None:
         try:
@@ -123,7 +136,7 @@ def board_rows(
     records: Sequence[Record], *, style: BoardStyle, summaries: Sequence[SummarySpec]
 ) -> list[dict[str, str]]:
     """The finished cells of a board, best row first: heading to text."""
-    values = Values(summaries)
+    values = Values(summaries, records)
     rows = rows_of(records)
     plain = [row for row in rows if row.label == style.baseline]
     baseline = plain[-1] if plain else None

@@ -290,7 +290,9 @@ def _probe_ends(r: ResultMatrix, name: str) -> tuple[float, float]:
 def _intransigence(r: ResultMatrix, *, bound: str) -> float:
     bounds = r.bounds.get(bound)
     if bounds is None:
-        raise MatrixError(f"needs the bound {bound!r} (run that method on the same stream)")
+        raise MatrixError(
+            f"needs the bound {bound!r} (a board takes it from that method's run, a matrix file from `bounds`)"
+        )
     return fmean(best - r.cell(k, k) for k, best in enumerate(bounds, 1))
 
 

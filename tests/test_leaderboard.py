@@ -314,3 +314,11 @@ def test_eight_processes_that_write_at_once_lose_nothing(boards, make_record, pr
     assert sorted(record.seed for record in loaded.records) == list(range(40))
     assert "|  40 |" in done.path.read_text()
     assert not list(Path(boards.folder).rglob("*.tmp"))
+
+
+def test_intransigence_takes_its_bounds_from_the_boards_own_runs(make_record):
+    plain = make_record()  # learns its tasks to .9 and .8
+    bounds = [make_record("single", final=(0.95, 0.9)), make_record("joint", seed=1, final=(1.0, 1.0))]
+    found = rows([plain, *bounds])["sequential"]
+    assert found["Intransigence (single) ↓"] == "0.075"
+    assert found["Intransigence (joint) ↓"] == "–", "the joint run has another seed"
