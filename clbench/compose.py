@@ -5,7 +5,8 @@ What cannot go together is refused from the specs alone, before anything is impo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example
@@ -44,6 +45,17 @@ def check_composition(specs: Sequence[MethodSpec]) -> Regime:
             f"one trains {others[0].regime}, the other {others[1].regime}"
         )
     return others[0].regime if others else "sequential"
+
+
+def composition_notes(specs: Sequence[MethodSpec]) -> list[str]:
+    """What a reader of a composition's result must know."""
+    owners = [spec.name for spec in specs if "owns_optimizer" in spec.capabilities]
+    frozen = [spec.name for spec in specs if "freezes_base" in spec.capabilities]
+    return [
+        f"{_label(specs)}: {base} freezes the base model, so {owner} acts on what {base} adds and on nothing else"
+        for owner in owners
+        for base in frozen
+    ]
 
 
 def _label(specs: Sequence[MethodSpec]) -> str:
@@ -86,6 +98,16 @@ class Compose(Method):
             data = member.training_data(run, experience, data)
         return data
 
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
+        """Through all."""
+        for member in self.members.values():
+            batch = member.batch_data(run, batch)
+        return batch
+
+    def rehearsal_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
+        """One after the other."""
+        return [one for member in self.members.values() for one in member.rehearsal_data(run, experience, data)]
+
     def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
         """The sum of all terms."""
         terms = [member.extra_loss(run, batch, output) for member in self.members.values()]
@@ -106,6 +128,14 @@ class Compose(Method):
         """To all."""
         for member in self.members.values():
             member.after_experience(run, experience, data)
+
+    @contextlib.contextmanager
+    def evaluating(self, run: Run) -> Iterator[None]:
+        """Inside all."""
+        with contextlib.ExitStack() as stack:
+            for member in self.members.values():
+                stack.enter_context(member.evaluating(run))
+            yield
 
     def state_dict(self) -> dict[str, Any]:
         """By member."""

@@ -26,7 +26,7 @@ def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[st
     sums: dict[str, list[float]] = {}
     moved = entries = 0
     for name, parameter in model.named_parameters():
-        start = base.get(name)
+        start = base.get(name.replace(".base_layer.", "."))  # an adapter wraps a layer under this name
         if start is None:
             continue
         change = (parameter.detach().to("cpu") - start).double()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clbench.data.batches import collate, left_pad
+from clbench.losses import autocast, forward, token_sum
 from clbench.predictions import Prediction
-from clbench.trainer import autocast, forward, token_sum
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -6,6 +6,7 @@ Methods compose with `+`: see `compose`.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,8 +87,12 @@ class Run:
         num_experiences: T.
         device: of the model.
         model: the causal LM being trained (after `prepare_model`).
-        loss: mean answer-token loss of some examples under the present model, with its graph; for memories and Fisher
-            values. It is the training loss: `loss(batch examples)` equals what the loop minimises.
+        loss: mean answer-token loss of some examples under the present model, with its graph, in one pass. Without
+            dropout it is what the loop minimises. It draws no random numbers and leaves gradients alone.
+        gradients: gradient of that mean over any number of examples, by name of trainable parameter; in micro-batches,
+            `.grad` is left as it was. For memories and Fisher values.
+        groups: task name to its type in the stream file (`groups:`); empty where the stream names none.
+        row_tasks: the task of each row of the micro-batch that `extra_loss` is given.
         optimizer: set before the first experience.
         experience: the present one.
         step: optimizer steps so far, over all experiences.
@@ -101,6 +106,9 @@ class Run:
     device: torch.device
     model: PreTrainedModel
     loss: Callable[[Sequence[Example]], torch.Tensor]
+    gradients: Callable[[Sequence[Example]], dict[str, torch.Tensor]]
+    groups: Mapping[str, str] = field(default_factory=dict)
+    row_tasks: tuple[str, ...] = ()
     optimizer: Optimizer | None = None
     experience: Experience | None = None
     step: int = 0
@@ -128,7 +136,8 @@ class Method:
     """Base of all methods. Override what you need; what you do not is plain fine-tuning.
 
     Call order: `prepare_model`, `make_optimizer`, then for each experience `before_experience`, `training_data`,
-    (for each step: `extra_loss` for each micro-batch, `after_backward`, `after_step`), `after_experience`.
+    (for each step: `batch_data`, `extra_loss` for each micro-batch, `after_backward`, `after_step`), `rehearsal_data`
+    and the steps over it, `after_experience`; `evaluating` around every measurement.
     """
 
     Options: ClassVar[type[MethodOptions]] = MethodOptions
@@ -154,6 +163,20 @@ class Method:
         """What is trained on in this experience; `data` are its own examples."""
         return data
 
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
+        """What one optimizer step trains on; `batch` is its share of the experience's data.
+
+        The step's loss is the mean over all answer tokens of what is returned.
+        """
+        return batch
+
+    def rehearsal_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
+        """What is trained on for one epoch more when the experience's own epochs are over; nothing by default.
+
+        These steps use the learning rate that was reached, and do not move its schedule on.
+        """
+        return ()
+
     def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
         """A term to add to the loss of one micro-batch, as a mean; never added in evaluation.
 
@@ -172,6 +195,10 @@ class Method:
 
     def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
         """An experience ends; the last moment to keep something of its `data`."""
+
+    def evaluating(self, run: Run) -> contextlib.AbstractContextManager[None]:
+        """Around every measurement of `run.model`, for methods that measure other weights than they train."""
+        return contextlib.nullcontext()
 
     def state_dict(self) -> dict[str, Any]:
         """All state that the method carries from step to step, of tensors and JSON values."""

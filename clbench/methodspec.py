@@ -23,6 +23,7 @@ Capability = Literal[
     "adds_loss",  # a term of its own (EWC, LwF)
     "edits_data",  # changes what is trained on (replay)
     "stores_examples",  # keeps records of the past
+    "freezes_base",  # trains only what it added (LoRA)
     "extra_backward",  # further passes each step
     "sharded_ok",  # exact when parameters or gradients are sharded
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clbench.compose import composition_notes
 from clbench.data.sources import TaskData, data_hash
 from clbench.hashing import digest
 from clbench.method import Method
@@ -70,18 +71,20 @@ class RunConfig:
 
     def run_id(self, method: Method) -> str:
         """A readable name and a hash of everything that the result depends on (not of `runtime`)."""
-        content = [self.board().hash, self.choice.options(method), self.seed, [task.name for task in self.plan.tasks]]
+        tasks = [[task.name, self.plan.groups.get(task.name)] for task in self.plan.tasks]
+        content = [self.board().hash, self.choice.options(method), self.seed, tasks]
         model = self.model.name.rpartition("/")[2]
         label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])
 
     def notes(self) -> list[str]:
         """What a reader of the result must know."""
+        notes = composition_notes([entry.spec for entry in self.choice.entries])
         if self.model.name == BUNDLED and self.plan.source != "mini":
-            return [
+            notes.append(
                 f"{BUNDLED}: a functional run, no scientific result: this model is far too small for {self.plan.label}"
-            ]
-        return []
+            )
+        return notes
 
     def describe(self, method: Method) -> dict[str, Any]:
         """The resolved configuration for `run.json`."""

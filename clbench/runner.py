@@ -9,7 +9,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clbench import device, drift, provenance, seeding
 from clbench.data.example import Example, TrainingData
@@ -98,6 +98,7 @@ class _Loop:
         config = self.config
         self.accelerator = device.make_accelerator(config.runtime.device)
         self.device: torch.device = self.accelerator.device
+        self._check_sharding()
         loaded = self._load_model()
         self.warnings |= dict.fromkeys([*loaded.notes, *config.notes()], 1)
         protocol = self.protocol
@@ -118,6 +119,17 @@ class _Loop:
         self._start(loaded)
         return loaded
 
+    def _check_sharding(self) -> None:
+        """Refuse methods that are exact only where each process holds whole parameters and gradients."""
+        kind = str(self.accelerator.distributed_type).rpartition(".")[2]
+        specs = [entry.spec for entry in self.config.choice.entries]
+        unsafe = [spec.name for spec in specs if spec.capabilities and "sharded_ok" not in spec.capabilities]
+        if kind in ("FSDP", "DEEPSPEED", "TP", "MEGATRON_LM") and unsafe:
+            raise RunError(
+                f"method {unsafe[0]!r} is not exact when parameters or gradients are sharded ({kind}); "
+                "run it on one device, or on several without sharding"
+            )
+
     def _load_model(self) -> LoadedModel:
         config = self.config
         seeding.seed_global(config.seed, "model")
@@ -125,20 +137,27 @@ class _Loop:
 
     def _start(self, loaded: LoadedModel) -> None:
         """The method takes over a base model."""
-        from clbench.trainer import Trainer, mean_loss
+        from clbench.losses import Losses
+        from clbench.trainer import Trainer
 
+        seeding.seed_global(self.config.seed, "prepare")  # where adapters begin
         model = self.method.prepare_model(loaded.model)
-
-        def loss(examples: Sequence[Example]) -> torch.Tensor:
-            return mean_loss(model, examples, encoder=self.encoder, protocol=self.protocol, device=self.device)
-
+        losses = Losses(
+            model,
+            encoder=self.encoder,
+            protocol=self.protocol,
+            device=self.device,
+            micro_batch=self.config.runtime.micro_batch,
+        )
         self.run_state = Run(
             seed=self.config.seed,
             protocol=self.protocol,
             num_experiences=len(self.config.plan.tasks),
             device=self.device,
             model=model,
-            loss=loss,
+            loss=losses.loss,
+            gradients=losses.gradients,
+            groups=self.config.plan.groups,
             warnings=self.warnings,
         )
         plan = self.config.plan
@@ -195,11 +214,20 @@ class _Loop:
         with self.progress.task(f"train {index}/{len(plan.tasks)} {title}", total=steps):
             self.method.before_experience(self.run_state, experience)
             self.trainer.train(experience, self.method.training_data(self.run_state, experience, data))
-            self.method.after_experience(self.run_state, experience, data)
+        self._rehearse(experience, data, title=f"rehearse {index}/{len(plan.tasks)}")
+        self.method.after_experience(self.run_state, experience, data)
         data.close()
         self.seconds["train"] += time.perf_counter() - began
         self.run_dir.event("trained", index=index, task=name, step=self.run_state.step)
         plugins.emit("clbench_experience_end", run_id=self.run_dir.run_id, index=index, task=name)
+
+    def _rehearse(self, experience: Experience, data: Sequence[Example], *, title: str) -> None:
+        examples = self.method.rehearsal_data(self.run_state, experience, data)
+        if not examples:
+            return
+        with self.progress.task(title, total=math.ceil(len(examples) / self.protocol.global_batch)):
+            self.trainer.rehearse(experience, examples)
+        self.run_dir.event("rehearsed", index=experience.index, examples=len(examples), step=self.run_state.step)
 
     def _episode_data(self, episode: Episode) -> tuple[list[Example], int]:
         """Examples and epochs; in a joint episode each task stands as often as its own budget says."""
@@ -222,7 +250,8 @@ class _Loop:
     def _evaluate(self, row: int) -> None:
         """Measure one row of R, where it is due."""
         began = time.perf_counter()
-        scores = self.scores.measure(self.run_state.model, row=row)
+        with self.method.evaluating(self.run_state):
+            scores = self.scores.measure(self.run_state.model, row=row)
         if scores:
             self.seconds["eval"] += time.perf_counter() - began
             self.registry.plugins.emit("clbench_eval_end", run_id=self.run_dir.run_id, after=row, scores=scores)
@@ -242,7 +271,7 @@ class _Loop:
             tasks=tuple(task.name for task in self.config.plan.tasks),
             scores={"strict": self.scores.rows("strict"), "lenient": self.scores.rows("lenient")},
             probes=self.scores.probe_rows(),
-            drift=drift.measure(self.run_state.model, self.base_weights) if self.base_weights else {},
+            drift=self._drift(),
             costs=Costs(
                 train_seconds=round(self.seconds["train"], 3),
                 eval_seconds=round(self.seconds["eval"], 3),
@@ -262,6 +291,12 @@ class _Loop:
             notes=self.run_state.notes,
             provenance=self.provenance,
         )
+
+    def _drift(self) -> dict[str, Any]:
+        if not self.base_weights:
+            return {}
+        with self.method.evaluating(self.run_state):
+            return drift.measure(self.run_state.model, self.base_weights)
 
 
 def _with_learning_rate(protocol: Protocol, method: Method) -> Protocol:

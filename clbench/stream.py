@@ -52,6 +52,7 @@ class Stream(Frozen):
         summary: one line for people.
         tasks: names in the default order; or, in a user's file, name to an inline task (null for a known one).
         orders: further named orders of the same tasks.
+        groups: type of task to its tasks, for methods that treat types differently (LoRAMoE's groups of experts).
         protocol: how it is trained and evaluated.
         variants: versions of the data; a stream without any reads the files that its tasks name.
         prefer: variants to take, the first that is installed, when none is asked for.
@@ -63,6 +64,7 @@ class Stream(Frozen):
     summary: str = ""
     tasks: tuple[Name, ...] | dict[Name, dict[str, Any] | None]
     orders: dict[str, tuple[Name, ...]] = {}
+    groups: dict[str, tuple[Name, ...]] = {}
     protocol: Protocol = Protocol()
     variants: dict[str, Variant] = {"files": Variant(source="files")}
     prefer: tuple[str, ...] = ()
@@ -83,6 +85,9 @@ class Stream(Frozen):
         for name, order in self.orders.items():
             if sorted(order) != sorted(self.tasks):
                 raise ValueError(f"orders.{name}: must hold each of the stream's tasks exactly once")
+        grouped = [task for group in self.groups.values() for task in group]
+        if grouped and sorted(grouped) != sorted(self.tasks):
+            raise ValueError("groups: must hold each of the stream's tasks exactly once")
         for name in self.prefer:
             if name not in self.variants:
                 raise ValueError(f"prefer: no variant {name!r}{did_you_mean(name, self.variants)}")
@@ -169,6 +174,7 @@ class StreamPlan:
         probes: scored in every row, never trained on.
         probe_examples: cap per probe, None = all.
         changes: what differs from the variant's own settings, `protocol.epochs` to its value.
+        groups: task name to its type.
     """
 
     name: str
@@ -185,6 +191,7 @@ class StreamPlan:
     probes: tuple[Task, ...] = ()
     probe_examples: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -255,6 +262,7 @@ def resolve(
         probes=tuple(tasks[name].in_variant(variant) for name in chosen.probes),
         probe_examples=chosen.probe_examples,
         changes=_differences("stream", own, chosen) | _differences("protocol", stream.protocol_of(own), protocol),
+        groups={task: group for group, members in stream.groups.items() for task in members},
     )
     for task in plan.tasks:
         if chosen.source not in task.data:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 
 from clbench import seeding
-from clbench.data.batches import IGNORE, collate, micro_batches, steps_of_epoch
+from clbench.data.batches import collate, micro_batches, steps_of_epoch
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder
 from clbench.errors import RunError
-from clbench.models import keeps_logits
+from clbench.losses import autocast, forward, token_sum
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -74,6 +73,8 @@ class Trainer:
     on_step: StepObserver
     counts: TrainCounts = field(default_factory=TrainCounts)
     forward_model: Any = None
+    scheduled: int = 0  # steps that moved the learning-rate schedule on: all but rehearsal
+    rate: float = 0.0
 
     def prepare(self) -> None:
         """Wrap the model for several devices, and make the optimizer."""
@@ -94,20 +95,50 @@ class Trainer:
         Raises:
             RunError: the loss is no longer a number.
         """
+        encoded = self._encode(data, label=experience.task)
+        seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
+        total = experience.epochs * math.ceil(len(encoded) / self.protocol.global_batch)
+        done = 0
+        with self._training():
+            for epoch in range(experience.epochs):
+                for indices in self._steps(len(encoded), "data", experience.index, epoch):
+                    rate = self.learning_rate(done=done, total=total)
+                    self.step(self._batch(data, encoded, indices), rate=rate)
+                    self.scheduled += 1
+                    done += 1
+
+    def rehearse(self, experience: Experience, data: Sequence[Example]) -> None:
+        """One epoch over what the method wants trained after an experience, at the learning rate reached."""
+        encoded = self._encode(data, label=f"rehearsal after {experience.task}")
+        seeding.seed_global(self.run.seed, "rehearse", experience.index)
+        with self._training():
+            for indices in self._steps(len(encoded), "rehearsal", experience.index):
+                self.step([encoded[index] for index in indices], rate=self.rate)
+
+    def _encode(self, data: Sequence[Example], *, label: str) -> list[Encoded]:
         encoded, counts = self.encoder.examples(data)
         for name in ("prompt_truncated", "answer_truncated", "merged"):
             if number := getattr(counts, name):
-                self.run.warnings[f"{experience.task}: training examples {name}"] = number
-        seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
-        batch = self.protocol.global_batch
-        total = experience.epochs * math.ceil(len(encoded) / batch)
-        first = self.run.step
+                self.run.warnings[f"{label}: training examples {name}"] = number
+        return encoded
+
+    def _steps(self, size: int, *name: str | int) -> list[list[int]]:
+        rng = seeding.rng(self.run.seed, *name)
+        return steps_of_epoch(size, global_batch=self.protocol.global_batch, rng=rng)
+
+    def _batch(self, data: Sequence[Example], encoded: Sequence[Encoded], indices: Sequence[int]) -> list[Encoded]:
+        """What one step trains on, after the method has had its say."""
+        own = [data[index] for index in indices]
+        wanted = self.method.batch_data(self.run, own)
+        tokens = dict(zip(own, (encoded[index] for index in indices), strict=True))
+        others = [one for one in wanted if one not in tokens]
+        tokens.update(zip(others, self.encoder.examples(others)[0], strict=True))
+        return [tokens[one] for one in wanted]
+
+    @contextlib.contextmanager
+    def _training(self) -> Iterator[None]:
         self.forward_model.train()
-        for epoch in range(experience.epochs):
-            rng = seeding.rng(self.run.seed, "data", experience.index, epoch)
-            for indices in steps_of_epoch(len(encoded), global_batch=batch, rng=rng):
-                rate = self.learning_rate(done=self.run.step - first, total=total)
-                self.step([encoded[index] for index in indices], rate=rate)
+        yield
         self.forward_model.eval()
 
     def learning_rate(self, *, done: int, total: int) -> float:
@@ -118,13 +149,14 @@ class Trainer:
             total: steps of this experience.
         """
         if self.protocol.schedule_span == "stream":
-            done, total = self.run.step, self.planned_steps
+            done, total = self.scheduled, self.planned_steps
         factor = schedule(done, total=total, kind=self.protocol.schedule, warmup_ratio=self.protocol.warmup_ratio)
         optimizer = self.run.optimizer
         assert optimizer is not None
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        return self.protocol.learning_rate * factor
+        self.rate = self.protocol.learning_rate * factor
+        return self.rate
 
     def step(self, examples: Sequence[Encoded], *, rate: float) -> None:
         """One optimizer step over a global batch."""
@@ -163,6 +195,7 @@ class Trainer:
     ) -> torch.Tensor:
         """Add one micro-batch's gradient; returns its part of the step's loss."""
         batch = collate(share, pad=self.encoder.pad, device=self.run.device)
+        self.run.row_tasks = tuple(one.task for one in share)
         with autocast(self.protocol, self.run.device):
             output = forward(self.forward_model, batch)
             loss = token_sum(output.logits, batch["labels"]) * (0.0 if empty else scale)
@@ -199,44 +232,3 @@ def schedule(done: int, *, total: int, kind: str, warmup_ratio: float = 0.0) -> 
         return 1.0
     progress = min(1.0, (done - warmup) / max(1, total - warmup))
     return 0.5 * (1.0 + math.cos(math.pi * progress))
-
-
-def autocast(protocol: Protocol, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """bf16 arithmetic over fp32 master weights, or nothing."""
-    if protocol.precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Any:
-    """The model's output, with logits of shape (examples, kept, vocabulary) for the positions that `labels` covers."""
-    kept = batch["labels"].shape[1]
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
-    inner = getattr(model, "module", model)  # the model inside a DDP wrapper
-    if keeps_logits(inner):
-        return model(**inputs, use_cache=False, logits_to_keep=kept)
-    output = model(**inputs, use_cache=False)
-    output.logits = output.logits[:, -kept:]
-    return output
-
-
-def token_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Sum of the answer tokens' negative log-likelihoods, in nats.
-
-    Args:
-        logits: (examples, kept, vocabulary).
-        labels: (examples, kept), -100 where there is no loss.
-    """
-    flat = logits[:, :-1].float().flatten(0, 1)
-    return F.cross_entropy(flat, labels[:, 1:].flatten(), ignore_index=IGNORE, reduction="sum")
-
-
-def mean_loss(
-    model: Any, examples: Sequence[Example], *, encoder: Encoder, protocol: Protocol, device: Any
-) -> torch.Tensor:
-    """Mean answer-token loss of some examples with its graph: what the loop minimises, for a method's own use."""
-    encoded, _ = encoder.examples(examples)
-    batch = collate(encoded, pad=encoder.pad, device=device)
-    with autocast(protocol, device):
-        logits = forward(model, batch).logits
-        return token_sum(logits, batch["labels"]) / sum(one.num_answer for one in encoded)

@@ -265,10 +265,11 @@ def make_trainer(
     from accelerate import Accelerator
 
     from clbench.data.tokenising import Encoder
+    from clbench.losses import Losses
     from clbench.method import Method, Run
     from clbench.models import describe, load_model
     from clbench.protocol import Protocol, Runtime
-    from clbench.trainer import Trainer, mean_loss
+    from clbench.trainer import Trainer
 
     how = Protocol.model_validate(PROTOCOL | protocol)
     speed = Runtime.model_validate({"device": "cpu"} | dict(runtime or {}))
@@ -277,13 +278,15 @@ def make_trainer(
     method = method or Method()
     encoder = Encoder(loaded.tokenizer, max_prompt=how.max_prompt_tokens, max_answer=how.max_answer_tokens)
     model = method.prepare_model(loaded.model)
+    losses = Losses(model, encoder=encoder, protocol=how, device=accelerator.device, micro_batch=speed.micro_batch)
     run = Run(
         seed=seed,
         protocol=how,
         num_experiences=1,
         device=accelerator.device,
         model=model,
-        loss=lambda some: mean_loss(model, some, encoder=encoder, protocol=how, device=accelerator.device),
+        loss=losses.loss,
+        gradients=losses.gradients,
     )
     trainer = Trainer(
         accelerator=accelerator,

@@ -25,10 +25,12 @@ class Encoded:
     Args:
         ids: beginning-of-text token if the tokenizer has one, prompt, answer, end-of-text token.
         num_answer: how many of the last ids are trained on: answer tokens and the end-of-text token.
+        task: the example's.
     """
 
     ids: tuple[int, ...]
     num_answer: int
+    task: str = ""
 
 
 @dataclass(slots=True)
@@ -72,18 +74,18 @@ class Encoder:
         counts = EncodingCounts()
         alone = self._tokens([one.prompt for one in examples])
         whole = self._tokens([one.prompt + one.answer for one in examples])
-        return [self._join(prompt, both, counts) for prompt, both in zip(alone, whole, strict=True)], counts
+        triples = zip(alone, whole, examples, strict=True)
+        return [self._join(prompt, both, counts, task=one.task) for prompt, both, one in triples], counts
 
-    def _join(self, prompt: list[int], both: list[int], counts: EncodingCounts) -> Encoded:
+    def _join(self, prompt: list[int], both: list[int], counts: EncodingCounts, *, task: str) -> Encoded:
         start = _common_prefix(prompt, both)
         keep = self.max_prompt - len(self.prefix)
         counts.merged += start < len(prompt)
         counts.prompt_truncated += start > keep
         counts.answer_truncated += len(both) - start > self.max_answer
         answer = both[start : start + self.max_answer]
-        return Encoded(
-            (*self._begin(both[:start]), *both[max(0, start - keep) : start], *answer, self.eos), len(answer) + 1
-        )
+        ids = (*self._begin(both[:start]), *both[max(0, start - keep) : start], *answer, self.eos)
+        return Encoded(ids, len(answer) + 1, task)
 
     def _begin(self, prompt: list[int]) -> tuple[int, ...]:
         """What stands before a prompt; an empty one needs something to predict the first token from."""

@@ -1,0 +1,1 @@
+"""The bridge to Avalanche, as methods of clbench. Registration only; torch stays unloaded."""

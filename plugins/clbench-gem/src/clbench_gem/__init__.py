@@ -1,0 +1,1 @@
+"""GEM and A-GEM, as methods of clbench. Registration only; torch stays unloaded."""

@@ -1,0 +1,1 @@
+"""LoRAMoE, as methods of clbench. Registration only; torch stays unloaded."""

@@ -1,0 +1,1 @@
+"""Adapters of the peft library, as methods of clbench. Registration only; torch stays unloaded."""

@@ -1,0 +1,1 @@
+"""Penalties and averaging, as methods of clbench. Registration only; torch stays unloaded."""

@@ -1,0 +1,1 @@
+"""Replay, as methods of clbench. Registration only; torch stays unloaded."""
