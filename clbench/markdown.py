@@ -12,7 +12,7 @@ BEGIN, END = "<!-- clbench:begin -->", "<!-- clbench:end -->"
 
 def escape(text: str) -> str:
     """Text from outside (names of plugins, models, tasks) as a table cell: no markup, no HTML, one line."""
-    line = " ".join(text.split())
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]", "�", " ".join(text.split()))  # tabulate takes \x01 for a rule
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_|\[\]!])", r"\\\1", line)
 

@@ -59,7 +59,7 @@ GOLDEN = {
     "fomc": ["4d636e277b02f57a", "3543e2a34c680ff6", "193dd956b94d7715"],
     "meetingbank": ["53a1e77a8b2f2bdb", "6b8d54291f65b225", "ecf5261b1012bf3f"],
     "py150": ["fac7dc799eaab249", "298ed235a59a69ca", "08b020e4ecc615c0"],
-    "scienceqa": ["1b6b5526e49be645", "2959bdf851a8f59e", "d3e0f0e169adf59b"],
+    "scienceqa": ["2895c9b340b25f4d", "961a9d2d847b7684", "a3566f6c878beea1"],
     "numglue-cm": ["383c563af2f899e3", "ab80ea1aa4249863", "6c20fac91b67feb2"],
     "numglue-ds": ["8d8631f151aa50b2", "cd436b95cfdaf3ec", "8c04eaca0a6b7960"],
     "20minuten": ["577edabe0cd4fdbe", "4341fdb5927cd9c4", "d7f345e55de0c677"],

@@ -2,7 +2,9 @@
 
 What must be learned: facts about substances, units, materials and changes; rules (unlike poles attract, a right turn
 from north leads east); reading values, words and creatures off the question; and to answer with the letter under which
-the right option stands this time, for the options are shuffled. The creatures are invented; the rest is so.
+the right option stands. Options that are made up for the question are shuffled. Those of a closed class (solid, liquid,
+gas) always stand in one order, for a model of a million parameters does not learn to look up letters from a few hundred
+records, and a task that it cannot learn shows no forgetting. The creatures are invented; the rest is so.
 """
 
 from __future__ import annotations
@@ -18,36 +20,28 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """A question, its right option, wrong ones, and one sentence that says why."""
+    """A question, its right option, all options in their order, and one sentence that says why."""
 
     question: str
     right: str
-    wrong: tuple[str, ...]
+    options: tuple[str, ...]
     why: str
 
 
 def make(rng: random.Random) -> tuple[str, str]:
     """A prompt, and the letter with the reason."""
     item = pick(rng, KINDS)(rng)
-    options = shuffled(rng, (item.right, *item.wrong))
-    choices = "\n".join(f"{letter}. {option}" for letter, option in zip("ABCD", options, strict=False))
-    letter = "ABCD"[options.index(item.right)]
+    choices = "\n".join(f"{letter}. {option}" for letter, option in zip("ABCD", item.options, strict=False))
+    letter = "ABCD"[item.options.index(item.right)]
     return SCIENCE.format(question=item.question, choices=choices), f"{letter}\n{capital(item.why)}"
-
-
-def _others(rng: random.Random, options: tuple[str, ...], right: str, most: int = 3) -> tuple[str, ...]:
-    """One to `most` of the other options, rather many than few."""
-    rest = [option for option in options if option != right]
-    count = min(most, len(rest))
-    return tuple(distinct(rng, rest, max(between(rng, 1, count), between(rng, 1, count))))
 
 
 def _magnets(rng: random.Random) -> Item:
     one, two = pick(rng, facts.POLES), pick(rng, facts.POLES)
     name, (first, second) = pick(rng, facts.NAMES), distinct(rng, facts.COLORS, 2)
-    right, wrong = ("repel", "attract") if one == two else ("attract", "repel")
+    right = "repel" if one == two else "attract"
     question = f"{name} holds the {one} pole of a {first} magnet to the {two} pole of a {second} one. What do they do?"
-    return Item(question, right, (wrong,), f"{'like' if one == two else 'unlike'} poles {right}.")
+    return Item(question, right, ("attract", "repel"), f"{'like' if one == two else 'unlike'} poles {right}.")
 
 
 def _state(rng: random.Random) -> Item:
@@ -55,7 +49,7 @@ def _state(rng: random.Random) -> Item:
     right = pick(rng, states)
     thing = pick(rng, facts.STATES[right])
     question = f"{pick(rng, facts.NAMES)} finds {thing} in the {pick(rng, facts.ROOMS)}. What is it?"
-    return Item(question, right, _others(rng, states, right), f"{thing} is {right}.")
+    return Item(question, right, states, f"{thing} is {right}.")
 
 
 def _estimate(rng: random.Random) -> Item:
@@ -64,7 +58,7 @@ def _estimate(rng: random.Random) -> Item:
     thing, number = pick(rng, things[fitting]), between(rng, 2, 12)
     right, wrong = f"{number} {fitting}", f"{number} {other}"
     question = f"{pick(rng, facts.NAMES)} guesses the {quantity} of {thing}. Which guess is better?"
-    return Item(question, right, (wrong,), f"{thing} is nearer to {right}.")
+    return Item(question, right, tuple(shuffled(rng, (right, wrong))), f"{thing} is nearer to {right}.")
 
 
 def _turn(rng: random.Random) -> Item:
@@ -72,14 +66,14 @@ def _turn(rng: random.Random) -> Item:
     right = facts.COMPASS[(start + facts.TURNS[way]) % 4]
     question = f"{name} {pick(rng, facts.GOES)} {facts.COMPASS[start]} and turns {way}. Which way does {name} go now?"
     why = f"turning {way} from {facts.COMPASS[start]} leads {right}."
-    return Item(question, right, _others(rng, facts.COMPASS, right), why)
+    return Item(question, right, tuple(facts.COMPASS), why)
 
 
 def _figure(rng: random.Random) -> Item:
     right, name = pick(rng, tuple(facts.FIGURES)), pick(rng, facts.NAMES)
     question = f"Which figure of speech is used in this text?\n{_figure_sentence(rng, right, name)}"
     why = f"the text uses {right}: it {facts.FIGURES[right]}."
-    return Item(question, right, _others(rng, tuple(facts.FIGURES), right), why)
+    return Item(question, right, tuple(facts.FIGURES), why)
 
 
 def _figure_sentence(rng: random.Random, figure: str, name: str) -> str:
@@ -88,8 +82,6 @@ def _figure_sentence(rng: random.Random, figure: str, name: str) -> str:
         return f"{name}'s {color} {thing} was as {pick(rng, facts.LIKENESSES)} as a {pick(rng, facts.OBJECTS)}."
     if figure == "alliteration":
         return f"{capital(' '.join(pick(rng, facts.ALLITERATION)))}, said {name} by the {thing}."
-    if figure == "hyperbole":
-        return f"{name} has seen that {color} {thing} a {pick(rng, facts.EXAGGERATIONS)} times."
     if figure == "personification":
         return f"The {color} {thing} {pick(rng, facts.HUMAN_ACTS)} at {name}."
     return f"{pick(rng, facts.SOUNDS)}! {name} dropped the {color} {thing}."
@@ -105,7 +97,7 @@ def _habitat(rng: random.Random) -> Item:
     right = pick(rng, tuple(facts.TRAITS))
     trait = pick(rng, facts.TRAITS[right])
     question = f"The {_creatures(rng, 1)[0]} has {trait}. Where does it live?"
-    return Item(question, right, _others(rng, tuple(facts.TRAITS), right), f"with {trait}, it lives {right}.")
+    return Item(question, right, tuple(facts.TRAITS), f"with {trait}, it lives {right}.")
 
 
 def _compare(rng: random.Random) -> Item:
@@ -117,7 +109,7 @@ def _compare(rng: random.Random) -> Item:
     right = options[values.index(best)]
     listed = ", ".join(f"{option} {value} {unit}" for option, value in zip(options, values, strict=True))
     question = f"Compare the {quantity}: {listed}. Which is the {wanted}?"
-    return Item(question, right, tuple(o for o in options if o != right), f"{right} has {best} {unit}, the {wanted}.")
+    return Item(question, right, tuple(options), f"{right} has {best} {unit}, the {wanted}.")
 
 
 def _tense(rng: random.Random) -> Item:
@@ -127,15 +119,14 @@ def _tense(rng: random.Random) -> Item:
     sentence = f"{pick(rng, facts.NAMES)} {verb} the {pick(rng, facts.COLORS)} {pick(rng, facts.OBJECTS)}."
     question = f"Which tense does the sentence use?\n{sentence}"
     tenses = ("past tense", "present tense", "future tense")
-    return Item(question, f"{right} tense", _others(rng, tenses, f"{right} tense"), f"{verb} is in the {right} tense.")
+    return Item(question, f"{right} tense", tenses, f"{verb} is in the {right} tense.")
 
 
 def _alphabet(rng: random.Random) -> Item:
     names = distinct(rng, facts.INITIALS, between(rng, 2, 4))
     wanted, right = ("first", min(names)) if chance(rng, 0.5) else ("last", max(names))
     question = f"Which name comes {wanted} in the alphabet?"
-    wrong = tuple(name for name in names if name != right)
-    return Item(question, right, wrong, f"{right} comes {wanted}, for it begins with {right[0]}.")
+    return Item(question, right, tuple(names), f"{right} comes {wanted}, for it begins with {right[0]}.")
 
 
 def _conductor(rng: random.Random) -> Item:
@@ -147,15 +138,14 @@ def _conductor(rng: random.Random) -> Item:
     question = (
         f"{pick(rng, facts.NAMES)} wires up a {pick(rng, facts.COLORS)} lamp. Which object lets electricity pass?"
     )
-    return Item(question, right, wrong, f"{right} does, for {metal} is a metal.")
+    return Item(question, right, tuple(shuffled(rng, (right, *wrong))), f"{right} does, for {metal} is a metal.")
 
 
 def _force(rng: random.Random) -> Item:
-    kinds = (("a push", "a pull", facts.PUSHES, "away from"), ("a pull", "a push", facts.PULLS, "towards"))
-    right, wrong, verbs, way = pick(rng, kinds)
+    right, verbs, way = pick(rng, (("a push", facts.PUSHES, "away from"), ("a pull", facts.PULLS, "towards")))
     verb, name = pick(rng, verbs), pick(rng, facts.NAMES)
     question = f"{name} {verb} a {pick(rng, facts.COLORS)} {pick(rng, facts.OBJECTS)}. Which kind of force is this?"
-    return Item(question, right, (wrong,), f"{name} {verb} it {way} the body, which is {right}.")
+    return Item(question, right, ("a pull", "a push"), f"{name} {verb} it {way} the body, which is {right}.")
 
 
 def _change(rng: random.Random) -> Item:
@@ -165,9 +155,8 @@ def _change(rng: random.Random) -> Item:
     question = (
         f"{pick(rng, facts.NAMES)} is {action} {stuff} in the {pick(rng, facts.ROOMS)}. What kind of change is this?"
     )
-    wrong = "chemical" if right == "physical" else "physical"
     why = f"{action} {does} the substance, so this is a {right} change."
-    return Item(question, f"a {right} change", (f"a {wrong} change",), why)
+    return Item(question, f"a {right} change", ("a chemical change", "a physical change"), why)
 
 
 def _food_chain(rng: random.Random) -> Item:
@@ -176,11 +165,11 @@ def _food_chain(rng: random.Random) -> Item:
     hunter, prey, asked = pick(rng, ((middle, low, 0), (middle, low, 1), (high, middle, 0), (high, middle, 1)))
     question = f"{' '.join(clauses)} {'Who hunts the ' + prey if asked else 'What does the ' + hunter + ' eat'}?"
     right = f"the {hunter if asked else prey}"
-    wrong = tuple(f"the {c}" for c in (low, middle, high) if f"the {c}" != right)
-    return Item(question, right, wrong, f"the {hunter} eats the {prey}.")
+    options = tuple(f"the {creature}" for creature in shuffled(rng, (low, middle, high)))
+    return Item(question, right, options, f"the {hunter} eats the {prey}.")
 
 
-KINDS = (
-    _magnets, _state, _estimate, _turn, _figure, _habitat, _compare, _tense,
-    _alphabet, _conductor, _force, _change, _food_chain,
+KINDS = (  # those that the bundled model learns from a few hundred records stand more often
+    _figure, _figure, _figure, _habitat, _habitat, _habitat, _change, _change,
+    _magnets, _state, _estimate, _turn, _compare, _tense, _alphabet, _conductor, _force, _food_chain,
 )  # fmt: skip

@@ -51,7 +51,6 @@ GOES = words("walks runs rides rows skates drives hikes crawls sails marches")
 FIGURES = {
     "simile": "compares things with as",
     "alliteration": "repeats first sounds",
-    "hyperbole": "is a strong exaggeration",
     "personification": "lets a thing act like a person",
     "onomatopoeia": "imitates a sound",
 }
@@ -62,7 +61,6 @@ ALLITERATION = table("""
     happy | hens | hid | hats; rude | rabbits | ripped | ribbons; wet | wolves | wanted | wool
 """)
 LIKENESSES = words("old flat cold loud slow dark light")
-EXAGGERATIONS = words("million billion trillion zillion")
 HUMAN_ACTS = words("sighed smiled waved wept sulked laughed yawned")
 SOUNDS = words("Bang Splash Crash Thud Clang Boom Clatter")
 TRAITS = {
@@ -70,7 +68,6 @@ TRAITS = {
     "in the desert": phrases("a water hump | wide sand feet | a skin that saves water | huge ears that lose heat"),
     "on the ice": phrases("thick white fur | a layer of fat | snowshoe feet | a white coat"),
     "in the trees": phrases("a gripping tail | long climbing arms | curved hooks for bark | green feathers"),
-    "under the ground": phrases("shovel paws and no eyes | digging claws | a blind pink nose | strong shovel paws"),
 }
 SYLLABLES = words("vel mor tash bil gron fep zul kar dim nob rav sil tor lum hax pim dro wug")
 # Noun, property, unit, words for most and least.
