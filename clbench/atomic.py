@@ -64,22 +64,27 @@ def check_writable(folder: Path, *, option: str) -> None:
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path, *, seconds: float = LOCK_SECONDS, doing: str = "writing here") -> Iterator[None]:
     """One process at a time in a folder; the lock dies with its process.
 
+    Args:
+        folder: made when it is missing.
+        seconds: to wait for another process; the default is longer than any rewriting of a board takes.
+        doing: what the other process is at, for the message.
+
     Raises:
-        RecordError: another process holds it for longer than any rewriting takes.
+        RecordError: another process holds it.
     """
     import filelock
 
     path = folder / ".lock"
-    held = filelock.FileLock(path, timeout=LOCK_SECONDS)
+    held = filelock.FileLock(path, timeout=seconds)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         held.acquire()
     except filelock.Timeout as error:
         raise RecordError(
-            f"{path}: held by another process for {LOCK_SECONDS} s; see what it does, then try again"
+            f"{path}: another process is {doing} (waited {seconds:g} s); wait for it or stop it, then try again"
         ) from error
     except OSError as error:
         raise RecordError(f"{path}: cannot be written ({error.strerror or error})") from error

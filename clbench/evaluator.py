@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from clbench.data.example import Example
     from clbench.data.tokenising import Encoder
     from clbench.protocol import Protocol, Runtime
+
+
+class Answer(NamedTuple):
+    """What was generated for one prompt.
+
+    Args:
+        text: without special tokens.
+        truncated: whether it ran into the limit.
+        tokens: how many were generated.
+    """
+
+    text: str
+    truncated: bool
+    tokens: int
+
+
+Answers = dict[int, Answer]
+"""By index of the example."""
 
 
 @dataclass(slots=True)
@@ -44,7 +62,8 @@ class Evaluator:
         examples: Sequence[Example],
         *,
         max_new_tokens: int,
-        on_batch: Callable[[int], None] = lambda done: None,
+        on_batch: Callable[[Answers], None] = lambda answers: None,
+        known: Answers | None = None,
     ) -> list[Prediction]:
         """Answers to all prompts, in the order of the examples.
 
@@ -52,20 +71,24 @@ class Evaluator:
             model: causal LM.
             examples: what is asked; their answers are only carried along.
             max_new_tokens: of the task; the protocol's `max_answer_tokens` caps it.
-            on_batch: told how many prompts were answered.
+            on_batch: given each batch's answers.
+            known: answers from before an interruption; batches that are whole among them are not asked again.
         """
         prompts = self.encoder.prompts([one.prompt for one in examples])
         limit = min(max_new_tokens, self.protocol.max_answer_tokens)
-        found: dict[int, tuple[str, bool, int]] = {}
+        found: Answers = {}
         model.eval()
         for indices in self._batches(prompts):
-            answers = self._generate(model, [prompts[index] for index in indices], limit=limit)
-            found.update(zip(indices, answers, strict=True))
-            on_batch(len(indices))
+            answers = {index: known[index] for index in indices if known and index in known}
+            if len(answers) < len(indices):
+                generated = self._generate(model, [prompts[index] for index in indices], limit=limit)
+                answers = dict(zip(indices, generated, strict=True))
+            found.update(answers)
+            on_batch(answers)
         found = self._gather(found)
-        self.tokens += sum(length for _, _, length in found.values())
+        self.tokens += sum(one.tokens for one in found.values())
         return [
-            Prediction(prompt=one.prompt, prediction=found[i][0], answer=one.answer, truncated=found[i][1])
+            Prediction(prompt=one.prompt, prediction=found[i].text, answer=one.answer, truncated=found[i].truncated)
             for i, one in enumerate(examples)
         ]
 
@@ -89,21 +112,20 @@ class Evaluator:
         batches = [order[start : start + size] for start in range(0, len(order), size)]
         return batches[self.accelerator.process_index :: self.accelerator.num_processes]
 
-    def _generate(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[tuple[str, bool, int]]:
-        """For each prompt: its answer, whether it ran into the limit, and its number of tokens."""
+    def _generate(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[Answer]:
         batch = left_pad(prompts, pad=self.encoder.pad, device=self.accelerator.device)
         with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
             output = model.generate(**batch, max_new_tokens=limit)
         ends = set(model.generation_config.eos_token_id)
         return [self._decode(row, ends=ends) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
 
-    def _decode(self, ids: list[int], *, ends: set[int]) -> tuple[str, bool, int]:
+    def _decode(self, ids: list[int], *, ends: set[int]) -> Answer:
         stop = next((i for i, token in enumerate(ids) if token in ends), None)
         kept = ids if stop is None else ids[:stop]
         text = self.encoder.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text, stop is None, len(kept) + (stop is not None)
+        return Answer(text, stop is None, len(kept) + (stop is not None))
 
-    def _gather(self, found: dict[int, tuple[str, bool, int]]) -> dict[int, tuple[str, bool, int]]:
+    def _gather(self, found: Answers) -> Answers:
         if self.accelerator.num_processes == 1:
             return found
         from accelerate.utils import gather_object

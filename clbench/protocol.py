@@ -85,6 +85,10 @@ class Runtime(Frozen):
         attention: attention implementation that transformers is asked for.
         drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
         gradient_checkpointing: trade a second forward pass for activation memory.
+        checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
+            Every boundary between tasks is saved too.
+        checkpoint_steps: optimizer steps between two checkpoints, instead of `checkpoint_seconds`.
+        keep_checkpoints: whether the last ones stay when the run is finished.
     """
 
     micro_batch: int = Field(default=16, ge=1)
@@ -93,3 +97,6 @@ class Runtime(Frozen):
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     drift: bool = True
     gradient_checkpointing: bool = False
+    checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    checkpoint_steps: int | None = Field(default=None, ge=1)
+    keep_checkpoints: bool = False

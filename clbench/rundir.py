@@ -3,6 +3,7 @@
 run.json        the resolved configuration, provenance and status
 events.jsonl    what happened when, appended
 predictions/    one file for each cell of R
+checkpoints/    the last two, until the run is finished
 matrix.json     R so far, as `clbench metrics` reads it
 record.json     the finished run's record
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,10 +62,33 @@ class RunDir:
             atomic.write_json(self.path / "run.json", {**self.state(), **changes})
 
     def clear(self) -> None:
-        """Begin anew: an empty folder."""
+        """Begin anew: an empty folder, but for the lock that this process may hold."""
+        if not self.writable:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        for path in self.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != ".lock":
+                path.unlink()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints are."""
+        return self.path / "checkpoints"
+
+    def drop_checkpoints(self) -> None:
+        """A finished run needs none."""
         if self.writable:
-            shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir(parents=True)
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """One process at a time in this run.
+
+        Raises:
+            RecordError: another one is at it.
+        """
+        return atomic.lock(self.path, seconds=0, doing=f"at run {self.run_id}")
 
     def save_record(self, record: Record) -> None:
         """Write `record.json`."""

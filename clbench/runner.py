@@ -11,8 +11,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clbench import device, drift, provenance, seeding
+from clbench import device, drift, provenance, runstate, seeding
 from clbench.data.example import Example, TrainingData
+from clbench.drafts import drop_drafts, drop_rows
 from clbench.episodes import Episode, episodes, num_steps
 from clbench.errors import ClbenchError, RunError
 from clbench.method import Experience, Method, Run
@@ -21,6 +22,7 @@ from clbench.progress import Progress
 from clbench.protocol import Protocol
 from clbench.record import Costs, FootprintPart, Record
 from clbench.registry import Registry
+from clbench.resume import Checkpointer, Cursor, StopSignal, stop_signal
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
 from clbench.scorekeeper import Scorekeeper
@@ -30,23 +32,36 @@ if TYPE_CHECKING:
 
     from clbench.evaluator import Evaluator
     from clbench.models import LoadedModel
-    from clbench.trainer import Trainer
+    from clbench.trainer import StepDone, Trainer
 
 
-def execute(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress) -> Record:
-    """Run to the end, leaving the run directory and the record in it.
+def execute(
+    config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, fresh: bool = False
+) -> Record:
+    """Run to the end, or go on from where the run was interrupted, leaving the run directory and the record in it.
+
+    Args:
+        config: what to run.
+        run_dir: where.
+        registry: methods, scorers, observers.
+        progress: of the run.
+        fresh: begin again, whatever is there.
 
     Raises:
         ClbenchError: what is wrong with the input, or why the run failed; the run directory says so too.
+        KeyboardInterrupt: SIGINT or SIGTERM; the state is saved.
     """
     plugins = registry.plugins
     try:
-        return _Loop(config, run_dir=run_dir, registry=registry, progress=progress).run()
+        with stop_signal() as stop:
+            loop = _Loop(config, run_dir=run_dir, registry=registry, progress=progress, stop=stop)
+            return loop.run(fresh=fresh)
     except BaseException as error:
         reason = str(error) if isinstance(error, ClbenchError) else f"{type(error).__name__}: {error}"
         if run_dir.path.is_dir():
-            run_dir.write_state(status="failed", error=reason)
-            run_dir.event("failed", error=reason)
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            run_dir.write_state(status=status, error=reason)
+            run_dir.event(status, error=reason)
         plugins.emit("clbench_run_error", run_id=run_dir.run_id, error=reason)
         if "out of memory" in reason:
             raise RunError(
@@ -58,36 +73,56 @@ def execute(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress:
 class _Loop:
     """The state of one run while it goes on."""
 
-    def __init__(self, config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress) -> None:
+    def __init__(
+        self, config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal
+    ) -> None:
         self.config, self.run_dir, self.registry, self.progress = config, run_dir, registry, progress
+        self.stop = stop
         self.method = config.choice.create(config.options)
         self.protocol = _with_learning_rate(config.plan.protocol, self.method)
         self.warnings: dict[str, int] = {}
         self.seconds = {"train": 0.0, "eval": 0.0}
 
-    def run(self) -> Record:
-        """Base row, then every episode and its row."""
-        self._open()
+    def run(self, *, fresh: bool) -> Record:
+        """Base row, then every episode and its row; what was done before an interruption is left out."""
+        self._open(fresh=fresh)
         loaded = self._load()
+        cursor = self._take_up()
         plan, regime = self.config.plan, self.config.choice.regime
-        self._evaluate(0)
-        for episode in episodes(regime, len(plan.tasks)):
-            if episode.from_base and self.run_state.step:
-                self._restart(loaded)
-            self._train(episode)
+        for episode in [Episode(0, ()), *episodes(regime, len(plan.tasks))]:
+            if episode.row < cursor.row:
+                continue
+            resumed = episode.row == cursor.row
+            if not (resumed and cursor.stage == "measure"):
+                if episode.from_base and self.run_state.step and not resumed:
+                    self._restart(loaded)
+                self._train(episode, cursor=cursor if resumed else Cursor(episode.row, "train"))
+            self._save(Cursor(episode.row))
             self._evaluate(episode.row)
         self.scores.complete()
         return self._close()
 
-    # --- begin and end
+    # --- begin, continue, end
 
-    def _open(self) -> None:
-        self.run_dir.clear()
+    def _open(self, *, fresh: bool) -> None:
         packages = [entry.plugin.package for entry in self.config.choice.entries]
         self.provenance = {**provenance.collect(packages=packages), "model_files": dict(self.config.model.files)}
+        self.checkpointer = Checkpointer(
+            self.run_dir.checkpoints,
+            identity={"run": self.run_dir.run_id, "packages": self.provenance["packages"]},
+            runtime=self.config.runtime,
+            writable=self.run_dir.writable,
+        )
+        self.saved = None if fresh else self.checkpointer.load(say=self._say)
         config = self.config.describe(self.method)
-        self.run_dir.write_state(run=self.run_dir.run_id, status="running", config=config, provenance=self.provenance)
-        self.run_dir.event("start")
+        if self.saved is None:
+            self.run_dir.clear()
+        else:
+            self.provenance = self.run_dir.state()["provenance"]
+        self.run_dir.write_state(
+            run=self.run_dir.run_id, status="running", error=None, config=config, provenance=self.provenance
+        )
+        self.run_dir.event("start" if self.saved is None else "resumed")
         self.registry.plugins.emit("clbench_run_start", run_id=self.run_dir.run_id, config=config)
 
     def _load(self) -> LoadedModel:
@@ -113,6 +148,7 @@ class _Loop:
             scorer=self.registry.scorer,
             progress=self.progress,
             warnings=self.warnings,
+            on_batch=self._stop_if_asked,
         )
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.device)
@@ -122,13 +158,16 @@ class _Loop:
     def _check_sharding(self) -> None:
         """Refuse methods that are exact only where each process holds whole parameters and gradients."""
         kind = str(self.accelerator.distributed_type).rpartition(".")[2]
+        self.sharded = kind in ("FSDP", "DEEPSPEED", "TP", "MEGATRON_LM")
         specs = [entry.spec for entry in self.config.choice.entries]
         unsafe = [spec.name for spec in specs if spec.capabilities and "sharded_ok" not in spec.capabilities]
-        if kind in ("FSDP", "DEEPSPEED", "TP", "MEGATRON_LM") and unsafe:
+        if self.sharded and unsafe:
             raise RunError(
                 f"method {unsafe[0]!r} is not exact when parameters or gradients are sharded ({kind}); "
                 "run it on one device, or on several without sharding"
             )
+        if self.sharded:
+            self.warnings["no checkpoints: parameters are sharded, so an interrupted run begins again"] = 1
 
     def _load_model(self) -> LoadedModel:
         config = self.config
@@ -178,6 +217,7 @@ class _Loop:
             on_step=self._on_step,
         )
         self.trainer.prepare()
+        self.versions = runstate.versions(model)
 
     def _restart(self, loaded: LoadedModel) -> None:
         """Back to the base model, with a fresh method and optimizer; the counts go on."""
@@ -187,17 +227,58 @@ class _Loop:
         self._start(loaded)
         self.trainer.counts, self.run_state.step, self.run_state.notes = counts, step, notes
 
+    def _take_up(self) -> Cursor:
+        """Go on from the checkpoint, if there is one."""
+        if self.saved is None:
+            return Cursor(0, "measure")
+        cursor = Cursor(**self.saved["cursor"])
+        runstate.restore(self.trainer, self.saved["run"])
+        self.scores.load_state_dict(self.saved["scores"])
+        self.seconds, self.evaluator.tokens = dict(self.saved["seconds"]), self.saved["generated_tokens"]
+        if self.run_dir.writable:
+            drop_rows(self.run_dir.path, after=cursor.row - (cursor.stage != "measure"))
+        where = f"row {cursor.row}" if cursor.stage == "measure" else f"task {cursor.row}, step {cursor.done}"
+        self._say(f"continuing at {where} of {self.run_dir.run_id}")
+        return cursor
+
+    def _save(self, cursor: Cursor) -> None:
+        if self.sharded:
+            return
+        self.checkpointer.save(
+            cursor,
+            {
+                "run": runstate.capture(self.trainer, start=self.versions),
+                "scores": self.scores.state_dict(),
+                "seconds": dict(self.seconds),
+                "generated_tokens": self.evaluator.tokens,
+            },
+        )
+        if self.run_dir.writable:
+            drop_drafts(self.run_dir.path, before=cursor.row)
+
+    def _say(self, text: str) -> None:
+        self.progress.say(text)
+        if self.run_dir.path.is_dir():
+            self.run_dir.event("note", text=text)
+
+    def _stop_if_asked(self) -> None:
+        if self.stop.requested:
+            raise KeyboardInterrupt(f"run {self.run_dir.run_id} is saved; the same command continues it")
+
     def _close(self) -> Record:
         record = self._record()
         self.run_dir.save_record(record)
         self.run_dir.write_state(status="finished")
+        if not self.config.runtime.keep_checkpoints:
+            self.run_dir.drop_checkpoints()
+        drop_drafts(self.run_dir.path, before=len(self.config.plan.tasks) + 1)
         self.run_dir.event("end")
         self.registry.plugins.emit("clbench_run_end", run_id=record.run, record=record.model_dump(mode="json"))
         return record
 
     # --- training
 
-    def _train(self, episode: Episode) -> None:
+    def _train(self, episode: Episode, *, cursor: Cursor) -> None:
         plan, plugins = self.config.plan, self.registry.plugins
         index = episode.row
         name = "+".join(plan.tasks[position].name for position in episode.tasks)
@@ -209,24 +290,35 @@ class _Loop:
         if self.protocol.reset_optimizer and index > 1:
             self.trainer.make_optimizer()
         steps = epochs * math.ceil(len(examples) / self.protocol.global_batch)
-        began = time.perf_counter()
+        self.stage, began, before = cursor, time.perf_counter(), self.seconds["train"]
+        self.clock = lambda: before + time.perf_counter() - began
         title = name.rpartition("/")[2] if len(episode.tasks) == 1 else "all tasks"
-        with self.progress.task(f"train {index}/{len(plan.tasks)} {title}", total=steps):
-            self.method.before_experience(self.run_state, experience)
-            self.trainer.train(experience, self.method.training_data(self.run_state, experience, data))
-        self._rehearse(experience, data, title=f"rehearse {index}/{len(plan.tasks)}")
+        self.method.before_experience(self.run_state, experience)
+        training = self.method.training_data(self.run_state, experience, data)
+        if cursor.stage == "train":
+            self._restore_inside(cursor)
+            with self.progress.task(f"train {index}/{len(plan.tasks)} {title}", total=steps - cursor.done):
+                self.trainer.train(experience, training, start=cursor.done)
+        self._rehearse(experience, data, title=f"rehearse {index}/{len(plan.tasks)}", cursor=cursor)
         self.method.after_experience(self.run_state, experience, data)
         data.close()
-        self.seconds["train"] += time.perf_counter() - began
+        self.seconds["train"] = self.clock()
         self.run_dir.event("trained", index=index, task=name, step=self.run_state.step)
         plugins.emit("clbench_experience_end", run_id=self.run_dir.run_id, index=index, task=name)
 
-    def _rehearse(self, experience: Experience, data: Sequence[Example], *, title: str) -> None:
+    def _rehearse(self, experience: Experience, data: Sequence[Example], *, title: str, cursor: Cursor) -> None:
+        if cursor.stage == "rehearse":
+            self._restore_inside(cursor)
         examples = self.method.rehearsal_data(self.run_state, experience, data)
         if not examples:
             return
-        with self.progress.task(title, total=math.ceil(len(examples) / self.protocol.global_batch)):
-            self.trainer.rehearse(experience, examples)
+        done = 0
+        if cursor.stage == "rehearse":
+            self._restore_inside(cursor)
+            done = cursor.done
+        self.stage = Cursor(experience.index, "rehearse", done)
+        with self.progress.task(title, total=math.ceil(len(examples) / self.protocol.global_batch) - done):
+            self.trainer.rehearse(experience, examples, start=done)
         self.run_dir.event("rehearsed", index=experience.index, examples=len(examples), step=self.run_state.step)
 
     def _episode_data(self, episode: Episode) -> tuple[list[Example], int]:
@@ -237,13 +329,29 @@ class _Loop:
             return list(self.config.data[position].train), epochs[position]
         return [one for position in episode.tasks for one in self.config.data[position].train * epochs[position]], 1
 
-    def _on_step(self, step: int, loss: float, rate: float, tokens: int) -> None:
-        self.progress.advance(1, note=f"loss {loss:.3f}")
-        if step % 10 == 0:
-            self.run_dir.event("step", step=step, loss=round(loss, 6), learning_rate=rate)
+    def _restore_inside(self, cursor: Cursor) -> None:
+        """Inside an experience: what its beginning has changed is as the checkpoint has it, and not as it would be."""
+        if cursor.done:
+            assert self.saved is not None
+            runstate.restore(self.trainer, self.saved["run"])
+
+    def _on_step(self, told: StepDone) -> None:
+        self.progress.advance(1, note=f"loss {told.loss:.3f}")
+        if told.step % 10 == 0:
+            self.run_dir.event("step", step=told.step, loss=round(told.loss, 6), learning_rate=told.learning_rate)
         self.registry.plugins.emit(
-            "clbench_step_end", run_id=self.run_dir.run_id, step=step, loss=loss, learning_rate=rate, tokens=tokens
+            "clbench_step_end",
+            run_id=self.run_dir.run_id,
+            step=told.step,
+            loss=told.loss,
+            learning_rate=told.learning_rate,
+            tokens=told.tokens,
         )
+        if self.stop.requested or self.checkpointer.due(told.step):
+            kept, self.seconds["train"] = self.seconds["train"], self.clock()
+            self._save(dataclasses.replace(self.stage, done=told.done))
+            self.seconds["train"] = kept
+        self._stop_if_asked()
 
     # --- evaluation
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.sources import TaskData
+from clbench.drafts import Draft
 from clbench.episodes import due
 from clbench.matrix import Cell, ResultMatrix, Row
 from clbench.methodspec import Regime
@@ -17,7 +18,7 @@ from clbench.rundir import RunDir
 from clbench.scoring.spec import ScorerSpec
 
 if TYPE_CHECKING:
-    from clbench.evaluator import Evaluator
+    from clbench.evaluator import Answers, Evaluator
 
 ROLES = ("strict", "lenient")
 
@@ -32,6 +33,7 @@ class Scorekeeper:
         scorer: a scorer's spec by name.
         progress: of the evaluation.
         warnings: message to count, shared with the run; empty and truncated answers are counted here.
+        on_batch: called after each batch of answers; it may raise to stop.
     """
 
     def __init__(
@@ -43,9 +45,10 @@ class Scorekeeper:
         scorer: Callable[[str], ScorerSpec],
         progress: Progress,
         warnings: dict[str, int],
+        on_batch: Callable[[], None] = lambda: None,
     ) -> None:
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
-        self.scorer, self.progress, self.warnings = scorer, progress, warnings
+        self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
         names = [task.name for task in config.plan.tasks]
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
         self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
@@ -81,11 +84,19 @@ class Scorekeeper:
     def _score(self, model: Any, row: int, data: TaskData) -> Scores:
         """Predictions are saved first and then scored."""
         task = data.task
+        path = predictions_path(self.run_dir.path, row=row, task=task)
+        draft = Draft(path, writable=self.run_dir.writable)
+
+        def on_batch(answers: Answers) -> None:
+            draft.add(answers)
+            self.progress.advance(len(answers))
+            self.on_batch()
+
         predictions = self.evaluator.predict(
-            model, data.test, max_new_tokens=task.max_new_tokens, on_batch=self.progress.advance
+            model, data.test, max_new_tokens=task.max_new_tokens, on_batch=on_batch, known=draft.read(len(data.test))
         )
         if self.run_dir.writable:
-            save(predictions_path(self.run_dir.path, row=row, task=task), predictions)
+            save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
         for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
             if number:
@@ -100,6 +111,19 @@ class Scorekeeper:
         loss = self.evaluator.mean_loss(model, data.test)
         self.progress.advance(len(data.test))
         return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """R so far, for a checkpoint."""
+        rows = {role: list(self.rows(role)) for role in ROLES}
+        return {"rows": rows, "probes": {name: list(cells) for name, cells in self.probes.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up R where a checkpoint left it."""
+        self.probes = {name: list(cells) for name, cells in state["probes"].items()}
+        for row in range(len(self.config.plan.tasks) + 1):
+            cells = {role: tuple(state["rows"][role][row]) for role in ROLES}
+            if any(cell is not None for values in cells.values() for cell in values):
+                self._set_row(row, cells)
 
     def complete(self) -> None:
         """Fill in what need not be measured: a frozen model's rows, and separate models' other columns."""

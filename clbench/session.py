@@ -5,6 +5,7 @@ Nothing is written before all that the user said has been understood: stream, me
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def run_all(request: Request, configs: list[RunConfig], registry: Registry, prog
         finished = None if request.fresh else run_dir.finished()
         if finished is None:
             progress.say(f"run {number} of {len(configs)}: {run_dir.run_id}")
-        record = finished or _execute(config, run_dir, registry, progress)
+        record = finished or _execute(config, run_dir, registry, progress, fresh=request.fresh)
         if run_dir.writable:
             publish(record, request.leaderboards_dir, registry)
         yield Outcome(record, run_dir, repeated=finished is not None)
@@ -150,11 +151,12 @@ def is_first_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress) -> Record:
+def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, *, fresh: bool) -> Record:
     from clbench.runner import execute
 
-    with progress.shown():
-        return execute(config, run_dir=run_dir, registry=registry, progress=progress)
+    held = run_dir.lock() if run_dir.writable else contextlib.nullcontext()
+    with held, progress.shown():
+        return execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh)
 
 
 def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:

@@ -45,7 +45,26 @@ class TrainCounts:
     examples: int = 0
 
 
-StepObserver = Callable[[int, float, float, int], None]
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimizer step.
+
+    Args:
+        step: its number in the run.
+        done: its number in the experience or rehearsal.
+        loss: mean over the step's answer tokens, in nats.
+        learning_rate: it was made with.
+        tokens: of its examples, without padding.
+    """
+
+    step: int
+    done: int
+    loss: float
+    learning_rate: float
+    tokens: int
+
+
+StepObserver = Callable[[StepDone], None]
 
 
 @dataclass(slots=True)
@@ -60,7 +79,7 @@ class Trainer:
         protocol: how, with the method's learning rate.
         runtime: micro-batch.
         planned_steps: optimizer steps of the whole stream, for a schedule that spans it.
-        on_step: told step, loss, learning rate, tokens.
+        on_step: told of each step when everything that it changes is changed.
     """
 
     accelerator: Accelerator
@@ -89,31 +108,37 @@ class Trainer:
         for group in self.run.optimizer.param_groups:
             group["base_lr"] = group["lr"]
 
-    def train(self, experience: Experience, data: Sequence[Example]) -> None:
+    def train(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
         """One experience: every epoch's steps over its data.
+
+        Args:
+            experience: which.
+            data: its examples.
+            start: steps that were made before an interruption.
 
         Raises:
             RunError: the loss is no longer a number.
         """
         encoded = self._encode(data, label=experience.task)
-        seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
-        total = experience.epochs * math.ceil(len(encoded) / self.protocol.global_batch)
-        done = 0
+        epochs = range(experience.epochs)
+        plan = [step for epoch in epochs for step in self._steps(len(encoded), "data", experience.index, epoch)]
+        if not start:
+            seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
         with self._training():
-            for epoch in range(experience.epochs):
-                for indices in self._steps(len(encoded), "data", experience.index, epoch):
-                    rate = self.learning_rate(done=done, total=total)
-                    self.step(self._batch(data, encoded, indices), rate=rate)
-                    self.scheduled += 1
-                    done += 1
+            for done in range(start, len(plan)):
+                rate = self.learning_rate(done=done, total=len(plan))
+                self.scheduled += 1
+                self.step(self._batch(data, encoded, plan[done]), rate=rate, done=done + 1)
 
-    def rehearse(self, experience: Experience, data: Sequence[Example]) -> None:
+    def rehearse(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
         """One epoch over what the method wants trained after an experience, at the learning rate reached."""
         encoded = self._encode(data, label=f"rehearsal after {experience.task}")
-        seeding.seed_global(self.run.seed, "rehearse", experience.index)
+        plan = self._steps(len(encoded), "rehearsal", experience.index)
+        if not start:
+            seeding.seed_global(self.run.seed, "rehearse", experience.index)
         with self._training():
-            for indices in self._steps(len(encoded), "rehearsal", experience.index):
-                self.step([encoded[index] for index in indices], rate=self.rate)
+            for done in range(start, len(plan)):
+                self.step([encoded[index] for index in plan[done]], rate=self.rate, done=done + 1)
 
     def _encode(self, data: Sequence[Example], *, label: str) -> list[Encoded]:
         encoded, counts = self.encoder.examples(data)
@@ -158,8 +183,8 @@ class Trainer:
         self.rate = self.protocol.learning_rate * factor
         return self.rate
 
-    def step(self, examples: Sequence[Encoded], *, rate: float) -> None:
-        """One optimizer step over a global batch."""
+    def step(self, examples: Sequence[Encoded], *, rate: float, done: int = 0) -> None:
+        """One optimizer step over a global batch, the `done`-th of its experience or rehearsal."""
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
         num_answer = sum(one.num_answer for one in examples)
@@ -180,7 +205,7 @@ class Trainer:
         self.method.after_step(run)
         optimizer.zero_grad(set_to_none=True)
         self._count(examples, num_answer)
-        self.on_step(run.step, value, rate, sum(len(one.ids) for one in examples))
+        self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples)))
 
     def _finite(self, value: float, what: str) -> float:
         if not math.isfinite(value):

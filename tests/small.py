@@ -244,11 +244,11 @@ class Log:
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
-    def __call__(self, step: int, loss: float, rate: float, tokens: int) -> None:
-        assert step == len(self.losses) + 1
-        assert tokens > 0
-        self.losses.append(loss)
-        self.rates.append(rate)
+    def __call__(self, told: Any) -> None:
+        assert told.step == len(self.losses) + 1
+        assert told.tokens > 0
+        self.losses.append(told.loss)
+        self.rates.append(told.learning_rate)
 
 
 def make_trainer(

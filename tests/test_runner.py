@@ -379,14 +379,17 @@ def test_a_run_that_fails_says_why_and_leaves_no_row(run, home, call, method, co
     assert "is failed: " in shown.err
 
 
-def test_a_failed_run_is_begun_anew(run, home):
+def test_a_failed_run_goes_on_from_its_checkpoint_and_with_fresh_begins_anew(run, home):
+    def events():
+        return [json.loads(line)["event"] for line in (folder / "events.jsonl").read_text("utf-8").splitlines()]
+
     with pytest.raises(RunError):
         run("diverge", lab=lab(Diverge))
     (folder,) = (home / "runs").iterdir()
-    (folder / "predictions" / "left-over.jsonl").touch()
-    with pytest.raises(RunError):
-        run("diverge", lab=lab(Diverge))
-    assert not (folder / "predictions" / "left-over.jsonl").exists()
+    for fresh, expected in ((False, ["start", "failed", "resumed", "failed"]), (True, ["start", "failed"])):
+        with pytest.raises(RunError):
+            run("diverge", lab=lab(Diverge), fresh=fresh)
+        assert [one for one in events() if one in expected] == expected
 
 
 # --- observers

@@ -102,7 +102,7 @@ def _report(error: BaseException) -> int:
     if isinstance(error, _UsageError):
         return _say(cast("Any", error).format_message(), 2)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return _say("interrupted", 130)
+        return _say(f"interrupted{': ' if str(error) else ''}{error}", 130)
     if isinstance(error, SystemExit):
         return _say(error.code, 1) if isinstance(error.code, str) else error.code or 0
     return _say(f"{type(error).__name__}: {error} (a bug, or a limit of this machine; --debug shows where)", 1)
