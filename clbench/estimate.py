@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clbench.runconfig import RunConfig
 
 BYTES_PER_PARAMETER = 16  # fp32 weights, gradients and AdamW's two moments
+CHECKPOINT_BYTES_PER_PARAMETER = 12  # the same without gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Estimate:
         max_generated_tokens: if every answer ran into its limit.
         state_bytes: weights, gradients, AdamW's moments; activations come on top.
         logits_bytes: of one micro-batch of the longest answers, fp32; the largest single activation as a rule.
+        checkpoint_bytes: on disk, of each of the two that are kept: weights and moments that are trained, without what
+            a method remembers.
     """
 
     parameters: int
@@ -38,6 +41,7 @@ class Estimate:
     max_generated_tokens: int
     state_bytes: int
     logits_bytes: int
+    checkpoint_bytes: int
 
 
 def estimate(config: RunConfig) -> Estimate:
@@ -63,6 +67,7 @@ def estimate(config: RunConfig) -> Estimate:
         max_generated_tokens=sum(len(one.test) * min(one.task.max_new_tokens, limit) for one in asked),
         state_bytes=parameters * (BYTES_PER_PARAMETER if trained else 4),
         logits_bytes=4 * min(config.runtime.micro_batch, protocol.global_batch) * longest * vocabulary,
+        checkpoint_bytes=parameters * CHECKPOINT_BYTES_PER_PARAMETER * trained,
     )
 
 

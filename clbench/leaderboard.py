@@ -24,6 +24,8 @@ from clbench.summaries import SummarySpec
 from clbench.task import Frozen
 from clbench.taskfiles import build, read_yaml
 
+BOUNDS = ("frozen", "single", "joint")
+
 
 class Column(Frozen):
     """One column: see `leaderboards/boards/default.yaml`."""
@@ -135,14 +137,15 @@ class Values:
 def board_rows(
     records: Sequence[Record], *, style: BoardStyle, summaries: Sequence[SummarySpec]
 ) -> list[dict[str, str]]:
-    """The finished cells of a board, best row first: heading to text."""
+    """The finished cells of a board, best row first: heading to text. Before them, the bounds that were run."""
     values = Values(summaries, records)
     rows = rows_of(records)
     plain = [row for row in rows if row.label == style.baseline]
     baseline = plain[-1] if plain else None
     scored = [(values.estimate(row, style.rank_by, baseline=baseline), row) for row in rows]
     scored.sort(key=lambda pair: (pair[0] is None, -(pair[0].mean if pair[0] else 0.0), pair[1].label))
-    return [
+    bounds = {row.label: estimate for estimate, row in scored if row.label in BOUNDS and estimate}
+    finished = [
         {
             "Method": escape(row.label),
             "n": str(len(row.records)),
@@ -151,6 +154,14 @@ def board_rows(
         }
         for _, row in scored
     ]
+    return [_bounds_row(bounds, style=style), *finished] if bounds else finished
+
+
+def _bounds_row(bounds: Mapping[str, Estimate], *, style: BoardStyle) -> dict[str, str]:
+    """What lies below and above everything else: the untouched model, a model a task, all tasks at once."""
+    shown = ", ".join(f"{name} {cell(style.rank_by, bounds[name])}" for name in BOUNDS if name in bounds)
+    cells = {one.heading: shown if one.key == style.rank_by else "–" for one in style.columns}
+    return {"Method": "bounds", "n": "–", **cells, "Package": "–"}
 
 
 def cell(key: str, estimate: Estimate | None) -> str:

@@ -168,7 +168,8 @@ def load_model(
         )
     _use_greedy_decoding(model, tokenizer)
     if runtime.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+        enable()  # the name before transformers 5.2x
     return LoadedModel(model.to(device), tokenizer, notes)  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from clbench.errors import ClbenchError, FileError, did_you_mean, unknown_name
+from clbench.preset import Preset
 from clbench.stream import Stream
 from clbench.task import Frozen, Task
 
@@ -166,17 +167,18 @@ class LoadedStream:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All task and stream files below some roots."""
+    """All task, stream and preset files below some roots."""
 
     task_paths: dict[str, Path]
     stream_paths: dict[str, Path]
+    preset_paths: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def find(cls, roots: Iterable[Path], streams: Iterable[Path] = ()) -> Catalog:
         """List the files without reading them: a task's name is its path, a stream's its file name.
 
         Args:
-            roots: folders of tasks, each with a folder `streams/` or without.
+            roots: folders of tasks, each with folders `streams/` and `presets/` or without.
             streams: single stream files outside them.
 
         Raises:
@@ -187,6 +189,8 @@ class Catalog:
             for path in sorted(root.rglob("*.yaml")):
                 if path.parent.name == "streams":
                     found._add(found.stream_paths, path.stem, path)
+                elif path.parent.name == "presets":
+                    found._add(found.preset_paths, path.stem, path)
                 else:
                     found._add(found.task_paths, path.relative_to(root).with_suffix("").as_posix(), path)
         for path in streams:
@@ -208,6 +212,13 @@ class Catalog:
         if task.name != name:
             raise FileError(f"{self.task_paths[name]}:1: says task {task.name!r}, but its path says {name!r}")
         return task
+
+    def preset(self, name: str) -> Preset:
+        """Read one preset by name, or by the path of a user's own file."""
+        path = Path(name) if name.endswith((".yaml", ".yml")) else self.preset_paths.get(name)
+        if path is None:
+            raise unknown_name("preset", name, [*self.preset_paths, "path/to/your-preset.yaml"])
+        return build(Preset, read_yaml(path))
 
     def stream(self, name: str) -> LoadedStream:
         """Read one stream by name, or by the path of a user's own file."""

@@ -94,6 +94,7 @@ class Trainer:
     forward_model: Any = None
     scheduled: int = 0  # steps that moved the learning-rate schedule on: all but rehearsal
     rate: float = 0.0
+    others: dict[Example, Encoded] = field(default_factory=dict)  # what methods add to batches, tokenised once
 
     def prepare(self) -> None:
         """Wrap the model for several devices, and make the optimizer."""
@@ -157,8 +158,9 @@ class Trainer:
         wanted = self.method.batch_data(self.run, own)
         tokens = dict(zip(own, (encoded[index] for index in indices), strict=True))
         others = [one for one in wanted if one not in tokens]
-        tokens.update(zip(others, self.encoder.examples(others)[0], strict=True))
-        return [tokens[one] for one in wanted]
+        new = [one for one in dict.fromkeys(others) if one not in self.others]
+        self.others.update(zip(new, self._encode(new, label="examples of a method") if new else (), strict=True))
+        return [tokens[one] if one in tokens else self.others[one] for one in wanted]
 
     @contextlib.contextmanager
     def _training(self) -> Iterator[None]:

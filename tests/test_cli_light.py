@@ -240,7 +240,7 @@ def test_ls_streams_says_what_trace_means_here(call):
 
 
 def test_ls_everything(call):
-    assert set(call("ls", "--json").json) == {"streams", "tasks", "methods", "metrics", "models"}
+    assert set(call("ls", "--json").json) == {"streams", "tasks", "methods", "metrics", "models", "presets"}
     assert "trace/py150" in call("ls").out
 
 
@@ -326,6 +326,11 @@ def test_trace_of_hook_calls_leaves_standard_output_alone(call, monkeypatch):
 
 
 # --- validate
+
+
+def test_the_options_of_shipped_presets_exist(call):
+    told = call("validate", packaged("tasks") / "presets")
+    assert told.code == 0, told.out
 
 
 def test_everything_that_is_shipped_is_valid(call):

@@ -52,7 +52,7 @@ def complaint(function, *arguments):
 
 
 def test_every_file_that_is_shipped_is_found():
-    found = {*SHIPPED.task_paths.values(), *SHIPPED.stream_paths.values()}
+    found = {*SHIPPED.task_paths.values(), *SHIPPED.stream_paths.values(), *SHIPPED.preset_paths.values()}
     assert found == {path for path in ROOT.rglob("*.yaml") if not path.name.startswith("_")}
 
 

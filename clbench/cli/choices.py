@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,43 @@ if TYPE_CHECKING:
     from clbench.taskfiles import LoadedStream
 
 SECTIONS = ("stream", "protocol", "runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the command line and a preset say together."""
+
+    stream: str
+    plugins: tuple[str, ...]
+    options: dict[str, dict[str, Any]]
+    settings: dict[str, dict[str, Any]]
+
+
+def choose(
+    stream: str | None, plugins: Sequence[str], preset: str | None, *, settings: Sequence[str], options: Sequence[str]
+) -> Chosen:
+    """The command line over the preset.
+
+    Raises:
+        OptionError: neither names a stream or a method.
+    """
+    from clbench.registry import registry
+
+    given = parse_settings(settings), parse_assignments(options, option="-o")
+    found = registry().catalog().preset(preset) if preset else None
+    names = tuple(plugins) or ((found.plugin,) if found else ())
+    for value, option in ((stream or (found and found.stream), "--stream"), (names, "--plugin")):
+        if not value:
+            raise OptionError(f"{option} is missing; give it, or a --preset that says it (clbench ls presets)")
+    if found is None:
+        return Chosen(stream or "", names, given[1], given[0])
+    members = tuple(dict.fromkeys(part.strip() for name in names for part in name.split("+")))
+    return Chosen(
+        stream or found.stream,
+        names,
+        found.under(given[1], sections=members),
+        found.under(given[0], sections=("protocol", "stream")),
+    )
 
 
 def find_stream(text: str, registry: Registry) -> tuple[LoadedStream, str]:

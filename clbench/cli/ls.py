@@ -17,6 +17,7 @@ class Kind(StrEnum):
     methods = "methods"
     metrics = "metrics"
     models = "models"
+    presets = "presets"
     runs = "runs"
 
 
@@ -30,7 +31,7 @@ def ls(
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List streams, tasks, methods, metrics, models or runs."""
+    """List streams, tasks, methods, metrics, models, presets or runs."""
     from clbench import home
     from clbench.cli import output
 
@@ -53,6 +54,7 @@ def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
         Kind.methods: _methods,
         Kind.metrics: _metrics,
         Kind.models: _models,
+        Kind.presets: _presets,
         Kind.runs: lambda: _runs(runs_dir),
     }[kind]()
 
@@ -112,6 +114,23 @@ def _models() -> list[dict[str, Any]]:
         {"name": "clbench/tiny", "summary": "bundled: a small Llama, no download"},
         {"name": "path/to/folder", "summary": "any causal LM saved by save_pretrained"},
         {"name": "org/name", "summary": "any causal LM of the Hub"},
+    ]
+
+
+def _presets() -> list[dict[str, Any]]:
+    from clbench.registry import registry
+
+    catalog = registry().catalog()
+    return [
+        {
+            "name": preset.name,
+            "stream": preset.stream,
+            "plugin": preset.plugin,
+            "settings": ", ".join(f"{key}={one.value}" for key, one in preset.settings.items()),
+            "unpublished": ", ".join(preset.unpublished()) or "–",
+            "summary": preset.summary,
+        }
+        for preset in map(catalog.preset, catalog.preset_paths)
     ]
 
 

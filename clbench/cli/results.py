@@ -43,6 +43,7 @@ def plan_text(row: Mapping[str, Any]) -> str:
         f"{row['prompts']:,} prompts to answer with at most {row['max_generated_tokens']:,} tokens\n"
         f"  memory: {row['state_bytes'] / gib:.2f} GiB for weights, gradients and AdamW, "
         f"{row['logits_bytes'] / gib:.2f} GiB for a micro-batch's logits, and other activations\n"
+        f"  disk: two checkpoints of {row['checkpoint_bytes'] / gib:.2f} GiB while it runs\n"
         f"  board {row['board']}"
     )
 

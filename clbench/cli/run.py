@@ -18,8 +18,13 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    stream: Annotated[str, typer.Option(help="Stream: a name, NAME:VARIANT, or a YAML file.")],
-    plugin: Annotated[list[str], typer.Option(help="Method; A+B composes. Repeat to run several, one by one.")],
+    stream: Annotated[str | None, typer.Option(help="Stream: a name, NAME:VARIANT, or a YAML file.")] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="Method; A+B composes. Repeat to run several, one by one.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Settings of a published experiment (clbench ls presets); yours win.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="clbench/tiny, a folder with a saved model, or a Hub id.")
     ] = "clbench/tiny",
@@ -45,18 +50,18 @@ def run(
     from clbench.cli import choices
     from clbench.registry import registry
 
-    settings = choices.parse_settings(set_ or [])
-    loaded, variant = choices.find_stream(stream, registry())
+    chosen = choices.choose(stream, plugin or [], preset, settings=set_ or [], options=option or [])
+    loaded, variant = choices.find_stream(chosen.stream, registry())
     request = session.Request(
         stream=loaded,
         variant=variant,
-        methods=tuple(plugin),
+        methods=chosen.plugins,
         model=model,
         seeds=tuple(choices.choose_seeds(seed or [], seeds)),
         orders=tuple(choices.choose_orders(order, orders)),
-        options=choices.parse_assignments(option or [], option="-o"),
-        settings=settings,
-        runtime=choices.make_runtime(settings.get("runtime", {})),
+        options=chosen.options,
+        settings=chosen.settings,
+        runtime=choices.make_runtime(chosen.settings.get("runtime", {})),
         runs_dir=runs_dir or home.runs_dir(),
         leaderboards_dir=leaderboards_dir or home.leaderboards_dir(),
         fresh=fresh,

@@ -1,13 +1,15 @@
-"""`clbench validate`: check task and stream files."""
+"""`clbench validate`: check task, stream and preset files."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from clbench.preset import Preset
     from clbench.task import Task
     from clbench.taskfiles import Catalog, Document
 
@@ -21,17 +23,18 @@ def validate(
     path: Annotated[Path | None, typer.Argument(help="A file or folder [default: all that are installed].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Check task and stream files; every complaint names file and line."""
+    """Check task, stream and preset files; every complaint names file and line."""
     from clbench.cli import output
     from clbench.errors import ClbenchError
     from clbench.registry import registry
 
     catalog = registry().catalog()
-    paths = [*catalog.task_paths.values(), *catalog.stream_paths.values()] if path is None else _files(path)
+    tables = (catalog.task_paths, catalog.stream_paths, catalog.preset_paths)
+    paths = [one for table in tables for one in table.values()] if path is None else _files(path)
     problems = []
     for one in paths:
         try:
-            check_file(one, catalog)
+            check_file(one, catalog, options=path is not None)
         except ClbenchError as error:
             problems.append(str(error))
     if json:
@@ -44,16 +47,25 @@ def validate(
         raise typer.Exit(2)
 
 
-def check_file(path: Path, catalog: Catalog) -> None:
+def check_file(path: Path, catalog: Catalog, *, options: bool = True) -> None:
     """Read one file as what it is, with everything it refers to.
+
+    Args:
+        path: of the file.
+        catalog: of all that is installed.
+        options: whether a preset's options are checked too, for which its methods must be imported.
 
     Raises:
         ClbenchError: what is wrong with it.
     """
+    from clbench.preset import Preset
     from clbench.stream import resolve
-    from clbench.taskfiles import read_task, read_yaml
+    from clbench.taskfiles import build, read_task, read_yaml
 
     document = read_yaml(path)
+    if "preset" in document.data:
+        _check_preset(build(Preset, document), document, catalog, options=options)
+        return
     names = {known: name for table in (catalog.task_paths, catalog.stream_paths) for name, known in table.items()}
     if "stream" not in document.data:
         _check_scorers(catalog.task(names[path]) if path in names else read_task(path), document, ())
@@ -64,6 +76,26 @@ def check_file(path: Path, catalog: Catalog) -> None:
             resolve(loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=variant)
     for task in loaded.tasks.values():
         _check_scorers(task, document, ("tasks", task.name))
+
+
+def _check_preset(preset: Preset, document: Document, catalog: Catalog, *, options: bool) -> None:
+    """Stream, methods and every setting exist and are in range; methods whose package is not here are left out."""
+    from clbench.errors import UnknownNameError
+    from clbench.registry import registry
+    from clbench.stream import resolve
+
+    name, _, variant = preset.stream.partition(":")
+    with document.blame("stream"):
+        loaded = catalog.stream(name)
+    with document.blame("settings"):
+        changes = {section: preset.section(section) for section in ("protocol", "stream")}
+        variant = variant or next(iter(loaded.stream.variants))
+        resolve(loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=variant, changes=changes)
+        for method in preset.plugin.split("+"):
+            with contextlib.suppress(UnknownNameError):
+                spec = registry().method(method).spec
+                if options:
+                    spec.create(preset.section(method))
 
 
 def _check_scorers(task: Task, document: Document, at: tuple[str, ...]) -> None:

@@ -1,1 +1,29 @@
-"""GEM and A-GEM, as methods of clbench. Registration only; torch stays unloaded."""
+"""GEM and A-GEM, as methods of clbench: `clbench run --plugin gem`. Registration only; torch stays unloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clbench import MethodSpec, hookimpl
+from clbench.methodspec import Capability
+
+CAPABILITIES: frozenset[Capability] = frozenset({"edits_gradients", "stores_examples", "extra_backward"})
+
+
+@hookimpl
+def clbench_methods() -> Iterable[MethodSpec]:
+    """The methods `gem` and `agem`."""
+    yield MethodSpec(
+        name="gem",
+        target="clbench_gem.method:Gem",
+        summary="the nearest gradient that raises no past task's loss, to first order, on a memory of its records",
+        capabilities=CAPABILITIES,
+        source="Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, 2017, arXiv:1706.08840",
+    )
+    yield MethodSpec(
+        name="agem",
+        target="clbench_gem.method:AGem",
+        summary="the nearest gradient that does not raise the mean loss of a sample of past records, to first order",
+        capabilities=CAPABILITIES,
+        source="Chaudhry et al., Efficient Lifelong Learning with A-GEM, 2019, arXiv:1812.00420",
+    )

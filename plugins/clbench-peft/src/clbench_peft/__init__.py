@@ -1,1 +1,52 @@
 """Adapters of the peft library, as methods of clbench. Registration only; torch stays unloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clbench import MethodSpec, hookimpl
+from clbench.methodspec import Capability
+
+_ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
+
+
+@hookimpl
+def clbench_methods() -> Iterable[MethodSpec]:
+    """The methods `lora`, `dora`, `olora`, `osf`, and `peft` for any other tuner."""
+    yield MethodSpec(
+        name="lora",
+        target="clbench_peft.method:Lora",
+        summary="one low-rank adapter, trained through all tasks",
+        capabilities=_ADAPTER,
+        source="Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022, arXiv:2106.09685",
+    )
+    yield MethodSpec(
+        name="dora",
+        target="clbench_peft.method:Dora",
+        summary="one low-rank adapter of directions, and a magnitude for each output unit",
+        capabilities=_ADAPTER,
+        source="Liu et al., DoRA: Weight-Decomposed Low-Rank Adaptation, ICML 2024, arXiv:2402.09353",
+    )
+    yield MethodSpec(
+        name="olora",
+        target="clbench_peft.olora:Olora",
+        summary="a low-rank adapter a task, kept orthogonal to those of the tasks before",
+        capabilities=_ADAPTER.union(("adds_loss",)),
+        source="Wang et al., Orthogonal Subspace Learning for Language Model Continual Learning, EMNLP Findings 2023, "
+        "arXiv:2310.14152",
+    )
+    yield MethodSpec(
+        name="osf",
+        target="clbench_peft.osf:Osf",
+        summary="trains the small singular directions of each weight, orthogonally to the large ones",
+        capabilities=_ADAPTER,
+        source="Nayak et al., Sculpting Subspaces: Constrained Full Fine-Tuning in LLMs for Continual Learning, 2025, "
+        "arXiv:2504.07097",
+    )
+    yield MethodSpec(
+        name="peft",
+        target="clbench_peft.method:Peft",
+        summary="any tuner of the peft library that can be injected, by its name and configuration",
+        capabilities=_ADAPTER,
+        source="Mangrulkar et al., PEFT, https://github.com/huggingface/peft",
+    )

@@ -1,1 +1,20 @@
-"""Replay, as methods of clbench. Registration only; torch stays unloaded."""
+"""Replay, as methods of clbench: `clbench run --plugin replay`. Registration only; torch stays unloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clbench import MethodSpec, hookimpl
+
+
+@hookimpl
+def clbench_methods() -> Iterable[MethodSpec]:
+    """The method `replay`; what is kept and when it is trained on are values of its options."""
+    yield MethodSpec(
+        name="replay",
+        target="clbench_replay.method:Replay",
+        summary="a bounded memory of past records, mixed into each step or trained on after each task",
+        capabilities=frozenset({"edits_data", "stores_examples", "sharded_ok"}),
+        source="Chaudhry et al., On Tiny Episodic Memories in Continual Learning, 2019, arXiv:1902.10486; "
+        "schedule=after-task: Wang et al., TRACE, 2023, arXiv:2310.06762",
+    )

@@ -1,0 +1,126 @@
+"""peft's tuners on a clbench model: a checked configuration, injected in place. peft is imported on first use.
+
+Injection replaces layers inside the model, which stays what it is: `generate`, the signature of `forward`, and the
+names of all weights but those of wrapped layers (`….base_layer.weight`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from clbench.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from transformers import PreTrainedModel
+
+ADAPTER = "default"  # peft's name of the only adapter
+
+
+def make_config(tuner: str, config: Mapping[str, Any]) -> PeftConfig:
+    """The tuner's configuration.
+
+    Raises:
+        ValueError: no such tuner, one that cannot be injected, or a key or value that is wrong; named in the message.
+    """
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
+    from peft.tuners.tuners_utils import BaseTuner
+
+    kinds = {kind.value: kind for kind, one in PEFT_TYPE_TO_TUNER_MAPPING.items() if issubclass(one, BaseTuner)}
+    if tuner not in kinds:
+        hint = did_you_mean(tuner, map(str.lower, kinds))
+        raise ValueError(f"{tuner!r} is no tuner that peft injects into layers{hint}")
+    if PEFT_TYPE_TO_TUNER_MAPPING[kinds[tuner]].uses_shared_state:
+        raise ValueError(f"{tuner} shares state between layers, so peft cannot inject it")
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING[kinds[tuner]]
+    _check_keys(kind, config)
+    try:
+        return kind(**config)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"config of {tuner}: {error}") from error
+
+
+def _check_keys(kind: type[PeftConfig], config: Mapping[str, Any]) -> None:
+    """Hold each value against its field's annotation; peft takes any type, and fails later."""
+    known = {field.name for field in fields(kind)} - {"peft_type", "task_type", "auto_mapping", "inference_mode"}
+    try:
+        hints = get_type_hints(kind)
+    except NameError:  # an annotation of names that only type checkers import
+        hints = {}
+    for key, value in config.items():
+        if key not in known:
+            raise ValueError(f"config.{key}: unknown{did_you_mean(key, known)}")
+        try:
+            _check_type(hints.get(key, Any), value)
+        except ValidationError as error:
+            raise ValueError(f"config.{key}: {error.errors()[0]['msg']} (got {value!r})") from error
+
+
+def _check_type(hint: Any, value: Any) -> None:
+    try:
+        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:  # a type that brings its own configuration, or none that pydantic knows
+        return
+    adapter.validate_python(value)
+
+
+def inject(model: PreTrainedModel, config: PeftConfig) -> list[str]:
+    """Replace the targeted layers, freeze the rest; returns peft's warnings.
+
+    New parameters draw from torch's global generator, which the core seeds for it.
+
+    Raises:
+        ValueError: the configuration does not fit the model.
+    """
+    from peft import inject_adapter_in_model
+
+    training = model.training
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            inject_adapter_in_model(config, model, adapter_name=ADAPTER)
+        except Exception as error:  # whatever a tuner's own code meets in a configuration that it did not check
+            raise ValueError(f"does not fit the model: {' '.join(str(error).split())[:300]}") from error
+    model.train(training)  # new dropout layers begin in training mode
+    if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
+        model.enable_input_require_grads()  # a frozen embedding gives checkpoints nothing to go back to
+    return sorted({f"{one.category.__name__}: {one.message}"[:200] for one in caught if _concerns_user(one)})
+
+
+def _concerns_user(warning: warnings.WarningMessage) -> bool:
+    return not issubclass(warning.category, (DeprecationWarning, FutureWarning))
+
+
+def adapted_layers(model: torch.nn.Module) -> dict[str, BaseTunerLayer]:
+    """Layers that peft has wrapped, by name."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+
+
+def base_weight(layer: BaseTunerLayer) -> torch.nn.Parameter:
+    """The frozen weight of a wrapped linear layer, (outputs, inputs)."""
+    weight = layer.get_base_layer().weight
+    assert isinstance(weight, torch.nn.Parameter)
+    return weight
+
+
+def tied_layers(model: PreTrainedModel, layers: Mapping[str, BaseTunerLayer]) -> list[str]:
+    """Wrapped layers whose weight is another module's too: folding an adapter into it would change both."""
+    wrapped = {id(base_weight(layer)): name for name, layer in layers.items()}
+    uses = [id(p) for _, p in model.named_parameters(remove_duplicate=False) if id(p) in wrapped]
+    return sorted({wrapped[one] for one in uses if uses.count(one) > 1})
+
+
+def forget_moments(optimizer: torch.optim.Optimizer | None, params: list[torch.nn.Parameter]) -> None:
+    """Begin these parameters' optimizer state anew, as they have: the old moments belong to other directions."""
+    for p in params if optimizer is not None else ():
+        optimizer.state.pop(p, None)  # type: ignore[union-attr]
