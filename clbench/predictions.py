@@ -13,6 +13,7 @@ from pathlib import Path
 from clbench import atomic
 from clbench.data.records import read_objects
 from clbench.errors import DataError, short
+from clbench.hashing import file_digest
 from clbench.scoring import load_scorer, mean_score
 from clbench.scoring.spec import ScorerSpec
 from clbench.task import Task
@@ -64,6 +65,12 @@ def _parse(value: object, *, where: str) -> Prediction:
     if not all(isinstance(text, str) for text in texts):
         raise DataError(f"{where}: prompt, prediction and answer must be text, got {short(value)}")
     return Prediction(*texts, truncated=value.get("truncated") is True)
+
+
+def file_hashes(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of every file of predictions, by its path in the run's folder."""
+    paths = sorted((run_dir / "predictions").rglob("*.jsonl"))
+    return {path.relative_to(run_dir).as_posix(): file_digest(path) for path in paths}
 
 
 @dataclass(frozen=True, slots=True)

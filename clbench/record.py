@@ -145,6 +145,7 @@ class Record(Part):
         seed: of all randomness.
         order: name of the order, and the tasks in it.
         scores: by role (`strict`, `lenient`): rows 0 … T over the columns of `tasks`, null = not measured.
+        predictions: SHA-256 of each file of predictions, by its path in the run directory.
         probes: scores of what is never trained on: name to rows 0 … T; for a loss in nats a token.
         drift: how far the parameters moved from the base model's: see `drift.measure`.
         costs: time, tokens, memory.
@@ -162,6 +163,7 @@ class Record(Part):
     order: str
     tasks: tuple[str, ...]
     scores: dict[Literal["strict", "lenient"], Rows]
+    predictions: dict[str, str] = {}
     probes: dict[str, tuple[ProbeScore | None, ...]] = {}
     drift: dict[str, Any] = {}
     costs: Costs

@@ -20,7 +20,8 @@ from clbench.method import Experience, Method, Run
 from clbench.models import load_model
 from clbench.progress import Progress
 from clbench.protocol import Protocol
-from clbench.record import Costs, FootprintPart, Record
+from clbench.reckoning import make_record
+from clbench.record import Record
 from clbench.registry import Registry
 from clbench.resume import Checkpointer, Cursor, StopSignal, stop_signal
 from clbench.runconfig import RunConfig
@@ -266,7 +267,16 @@ class _Loop:
             raise KeyboardInterrupt(f"run {self.run_dir.run_id} is saved; the same command continues it")
 
     def _close(self) -> Record:
-        record = self._record()
+        record = make_record(
+            self.config,
+            run_dir=self.run_dir,
+            trainer=self.trainer,
+            evaluator=self.evaluator,
+            scores=self.scores,
+            seconds=self.seconds,
+            drift=self._drift(),
+            provenance=self.provenance,
+        )
         self.run_dir.save_record(record)
         self.run_dir.write_state(status="finished")
         if not self.config.runtime.keep_checkpoints:
@@ -363,42 +373,6 @@ class _Loop:
         if scores:
             self.seconds["eval"] += time.perf_counter() - began
             self.registry.plugins.emit("clbench_eval_end", run_id=self.run_dir.run_id, after=row, scores=scores)
-
-    # --- the record
-
-    def _record(self) -> Record:
-        footprint = self.method.footprint()
-        trainable = sum(p.numel() for p in self.run_state.model.parameters() if p.requires_grad)
-        counts = self.trainer.counts
-        return Record(
-            run=self.run_dir.run_id,
-            board=self.config.board(),
-            method=self.config.method_part(self.method),
-            seed=self.config.seed,
-            order=self.config.plan.order,
-            tasks=tuple(task.name for task in self.config.plan.tasks),
-            scores={"strict": self.scores.rows("strict"), "lenient": self.scores.rows("lenient")},
-            probes=self.scores.probe_rows(),
-            drift=self._drift(),
-            costs=Costs(
-                train_seconds=round(self.seconds["train"], 3),
-                eval_seconds=round(self.seconds["eval"], 3),
-                steps=counts.steps,
-                train_tokens=counts.tokens,
-                answer_tokens=counts.answer_tokens,
-                generated_tokens=self.evaluator.tokens,
-                peak_memory_bytes=device.peak_memory(self.device),
-                device=device.device_name(self.device),
-                world_size=self.accelerator.num_processes,
-            ),
-            footprint=FootprintPart(
-                trainable_parameters=0 if self.config.choice.regime == "frozen" else trainable,
-                **dataclasses.asdict(footprint),
-            ),
-            warnings=self.warnings,
-            notes=self.run_state.notes,
-            provenance=self.provenance,
-        )
 
     def _drift(self) -> dict[str, Any]:
         if not self.base_weights:

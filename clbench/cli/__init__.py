@@ -12,7 +12,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
-from clbench.cli import data, leaderboard, ls, metrics, plugins, run, score, show, validate
+from clbench.cli import check, compare, data, leaderboard, ls, metrics, plugins, report, run, score, show, validate
 from clbench.errors import ClbenchError
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
@@ -71,7 +71,7 @@ def _options(
     pass
 
 
-for _module in (run, ls, show, metrics, score, leaderboard, data, validate, plugins):
+for _module in (run, ls, show, metrics, score, leaderboard, compare, report, data, validate, check, plugins):
     _module.register(app)
 
 

@@ -15,8 +15,10 @@ def register(app: typer.Typer) -> None:
 
 def show(
     run: Annotated[str, typer.Argument(help="Run id (or its beginning), a run directory, or a record file.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Check the run's files against each other.")] = False,
     bwt: Annotated[str | None, typer.Option(help="Definitions of BWT, such as gem,trace,treelora.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
+    leaderboards_dir: Annotated[Path | None, typer.Option(help="Where boards are [default: leaderboards].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show a run: R with its base row, metrics, costs, warnings."""
@@ -26,6 +28,9 @@ def show(
     from clbench.record import read_record
     from clbench.rundir import find_run
 
+    if verify:
+        _verify(run, runs_dir or home.runs_dir(), leaderboards_dir or home.leaderboards_dir(), as_json=json)
+        return
     if run.endswith(".json"):
         record, state = read_record(Path(run)), {"status": "finished"}
     else:
@@ -40,3 +45,22 @@ def show(
         output.print_json(results.record_json(record, state=state, bwt=bwt))
     else:
         results.print_record(record, bwt=bwt)
+
+
+def _verify(run: str, runs_dir: Path, leaderboards_dir: Path, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from clbench.cli import output
+    from clbench.registry import registry
+    from clbench.rundir import find_run
+    from clbench.verify import verify
+
+    checks = verify(find_run(run, runs_dir=runs_dir), registry=registry(), leaderboards=leaderboards_dir)
+    if as_json:
+        output.print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            said = f"{check.outcome:<12} {check.name}{': ' if check.detail else ''}{check.detail}"
+            output.console().print(said, markup=False, soft_wrap=True)
+    if any(check.outcome == "wrong" for check in checks):
+        raise typer.Exit(1)

@@ -1,1 +1,20 @@
-"""LoRAMoE, as methods of clbench. Registration only; torch stays unloaded."""
+"""LoRAMoE, as a method of clbench. Registration only; torch stays unloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clbench import MethodSpec, hookimpl
+
+
+@hookimpl
+def clbench_methods() -> Iterable[MethodSpec]:
+    """The method `loramoe`."""
+    yield MethodSpec(
+        name="loramoe",
+        target="clbench_loramoe.method:Loramoe",
+        summary="low-rank experts beside the frozen feed-forward layers, mixed by routers and balanced by task type",
+        capabilities=frozenset({"changes_model", "adds_loss", "freezes_base"}),
+        source="Dou et al., LoRAMoE: Alleviate World Knowledge Forgetting in Large Language Models via MoE-Style "
+        "Plugin, ACL 2024, arXiv:2312.09979",
+    )

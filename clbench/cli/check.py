@@ -1,0 +1,60 @@
+"""`clbench check`: whether a method keeps the rules; see `clbench.testing`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("check")(check)
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="Method; A+B composes.")],
+    option: Annotated[list[str] | None, typer.Option("-o", help="Method option, such as mofo.fraction=0.1.")] = None,
+    identity: Annotated[
+        list[str] | None, typer.Option(help="Option with which it is plain fine-tuning, such as mofo.fraction=1.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Check a method on a small stream: it resumes, repeats, counts what it keeps, reads nothing forbidden, and so on."""
+    from clbench import testing
+    from clbench.cli import output
+    from clbench.progress import make_progress
+
+    subject = testing.make_subject(
+        name, options=_flat(option or [], "-o"), identity=_flat(identity, "--identity") if identity else None
+    )
+    progress = make_progress(quiet=quiet)
+    found = []
+    with progress.shown(), progress.task(f"check {name}", total=testing.number_of_properties()):
+        for outcome in testing.outcomes(subject):
+            found.append(outcome)
+            progress.advance(note=f"{outcome.name} {outcome.status}")
+    if json:
+        output.print_json({"method": name, "properties": [asdict(one) for one in found]})
+    else:
+        _print(name, found)
+    if any(one.status == "failed" for one in found):
+        raise typer.Exit(1)
+
+
+def _flat(texts: list[str], option: str) -> dict[str, Any]:
+    from clbench.cli.choices import parse_assignments
+
+    parsed = parse_assignments(texts, option=option)
+    return {f"{method}.{key}": value for method, options in parsed.items() for key, value in options.items()}
+
+
+def _print(name: str, found: list[Any]) -> None:
+    from clbench.cli import output
+
+    rows = [{"property": one.name, "": one.status, "meaning, or why not": one.reason or one.meaning} for one in found]
+    output.print_table(rows, headings=rows[0], title=f"check {name}")
+    counts = [f"{sum(one.status == status for one in found)} {status}" for status in ("passed", "failed", "skipped")]
+    output.console().print(", ".join(counts))

@@ -1,0 +1,72 @@
+"""Several runs side by side: one row a run, boards kept apart, and their average scores in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from clbench.leaderboard import Row, Values, cell, default_style
+from clbench.record import Record
+from clbench.report.curves import overlay, swatch
+from clbench.report.html import Content, Html, join, table, tag
+from clbench.report.subject import Subject
+from clbench.summaries import SummarySpec
+
+
+def comparison(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -> Html:
+    """The chart, and a table for each board."""
+    boards: dict[str, list[int]] = {}
+    for number, one in enumerate(subjects):
+        boards.setdefault(one.board.name, []).append(number)
+    told = f"These runs are of {len(boards)} boards; numbers of different boards cannot be compared."
+    parts = [
+        tag("h2", "Comparison"),
+        tag("p", told, class_="alarm") if len(boards) > 1 else None,
+        overlay(subjects),
+        [
+            [tag("h3", f"Board {name}"), _table({number: subjects[number] for number in numbers}, summaries)]
+            for name, numbers in boards.items()
+        ],
+    ]
+    return tag("section", parts, id="comparison")
+
+
+def _table(members: Mapping[int, Subject], summaries: Sequence[SummarySpec]) -> Html:
+    """One row a run, in the columns of boards; those that no run has a number for are left out."""
+    style = default_style()
+    records = [one.record for one in members.values() if one.record is not None]
+    values = Values(summaries, records)
+    baseline = _row([one for one in records if one.method.label == style.baseline])
+    cells = {
+        number: {column.heading: _cell(values, one.record, column.key, baseline) for column in style.columns}
+        for number, one in members.items()
+    }
+    shown = [one.heading for one in style.columns if any(row[one.heading] != "–" for row in cells.values())]
+    rows = [
+        [link(number, one), swatch(number), str(one.seed), one.order, one.status, *(cells[number][h] for h in shown)]
+        for number, one in members.items()
+    ]
+    return table(["Method", "", "Seed", "Order", "Status", *shown], rows, class_="comparison")
+
+
+def _row(records: Sequence[Record]) -> Row | None:
+    return Row(records[0].method.label, records[0].method.packages, tuple(records)) if records else None
+
+
+def _cell(values: Values, record: Record | None, key: str, baseline: Row | None) -> str:
+    if record is None or (baseline is not None and key.startswith("vs.") and record in baseline.records):
+        return "–"
+    row = Row(record.method.label, record.method.packages, (record,))
+    return cell(key, values.estimate(row, key, baseline=baseline))
+
+
+def link(number: int, subject: Subject) -> Html:
+    """To a run's own part."""
+    return tag("a", subject.method.label, href=f"#run-{number}", title=subject.run)
+
+
+def contents(subjects: Sequence[Subject]) -> Html:
+    """Of a report on several runs."""
+    entries: Iterable[Content] = (
+        tag("li", link(number, one), f" seed {one.seed}, {one.order}") for number, one in enumerate(subjects)
+    )
+    return tag("nav", tag("ol", tag("li", tag("a", "Comparison", href="#comparison")), join(entries)))

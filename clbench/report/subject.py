@@ -1,0 +1,84 @@
+"""One run that a report is about: finished, or as far as it has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from clbench.errors import MatrixError, RecordError
+from clbench.matrix import ResultMatrix, read_matrix
+from clbench.record import Board, MethodPart, Record
+from clbench.rundir import RunDir
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One run.
+
+    Args:
+        run: its id.
+        status: `finished`, or what `run.json` says.
+        board: what it may be compared with.
+        method: the method.
+        seed: of all randomness.
+        order: name of the order.
+        matrix: R as the protocol scores.
+        record: of a finished run.
+    """
+
+    run: str
+    status: str
+    board: Board
+    method: MethodPart
+    seed: int
+    order: str
+    matrix: ResultMatrix
+    record: Record | None = None
+
+
+def of_record(record: Record) -> Subject:
+    """A finished run."""
+    return Subject(
+        run=record.run,
+        status="finished",
+        board=record.board,
+        method=record.method,
+        seed=record.seed,
+        order=record.order,
+        matrix=record.matrix(record.board.protocol["scorer"]),
+        record=record,
+    )
+
+
+def of_run_dir(run_dir: RunDir) -> Subject:
+    """A run directory; one that is not finished gives what it has measured so far.
+
+    Raises:
+        RecordError: it has measured nothing yet, or `run.json` is not what clbench writes.
+    """
+    record = run_dir.finished()
+    if record is not None:
+        return of_record(record)
+    state = run_dir.state()
+    try:
+        config = state["config"]
+        board = Board.model_validate({key: value for key, value in config["board"].items() if key != "name"})
+        method = MethodPart.model_validate(config["method"])
+        seed, order, status = int(config["seed"]), str(config["order"]["name"]), str(state["status"])
+    except (KeyError, TypeError, AttributeError, ValueError, ValidationError) as error:
+        raise RecordError(
+            f"run {run_dir.run_id} is not finished, and its run.json says too little ({type(error).__name__}); "
+            "run the same command again"
+        ) from error
+    return Subject(run_dir.run_id, status, board, method, seed, order, _so_far(run_dir))
+
+
+def _so_far(run_dir: RunDir) -> ResultMatrix:
+    path = run_dir.path / "matrix.json"
+    if not path.is_file():
+        raise RecordError(f"run {run_dir.run_id} is not finished and has measured nothing yet")
+    try:
+        return read_matrix(path)
+    except MatrixError as error:
+        raise RecordError(str(error)) from error

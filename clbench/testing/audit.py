@@ -1,0 +1,102 @@
+"""What a method does to the process while one of its hooks runs: files that it opens, objects that it goes looking for.
+
+Python's audit hooks tell of it, and cannot be removed or avoided from Python; they see nothing of C extensions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_HUNTING = frozenset({"gc.get_objects", "gc.get_referrers", "sys._current_frames", "sys._getframe"})
+_FILES = frozenset({"open", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.rmdir", "os.truncate"})
+
+
+@dataclass(slots=True)
+class Watch:
+    """What to tell of.
+
+    Args:
+        folder: files below it are nobody's business.
+        allowed: but for those below this one.
+        packages: top-level packages of the method.
+        tell: given the property that is hurt and what was done.
+    """
+
+    folder: Path
+    allowed: Path
+    packages: Collection[str]
+    tell: Callable[[str, str], None]
+
+    def event(self, event: str, args: tuple[Any, ...], caller: str) -> None:
+        """Something happened.
+
+        Args:
+            event: Python's name for it.
+            args: of the event.
+            caller: module that did it.
+        """
+        if event in _FILES:
+            self._file(event, args)
+        elif event != "sys._getframe":
+            self.tell("no-peeking", f"calls {event} to look for objects that it was not given")
+        elif caller.partition(".")[0] in self.packages and args[0].f_globals.get("__name__") != caller:
+            self.tell("no-peeking", "climbs the call stack by sys._getframe")
+
+    def _file(self, event: str, args: tuple[Any, ...]) -> None:
+        if not args or not isinstance(args[0], str | bytes | os.PathLike):
+            return
+        path = Path(os.path.abspath(os.fsdecode(args[0])))  # noqa: PTH100 (resolve() asks the file system)
+        if not path.is_relative_to(self.folder) or path.is_relative_to(self.allowed):
+            return
+        place = path.relative_to(self.folder)
+        writes = event not in ("open", "os.listdir", "os.scandir") or (event == "open" and _writes(args))
+        if writes:
+            self.tell("no-writing", f"writes {place}")
+        else:
+            self.tell("no-peeking", f"reads {place}")
+
+
+def _writes(args: tuple[Any, ...]) -> bool:
+    mode, flags = args[1], args[2]
+    if isinstance(mode, str):
+        return any(letter in mode for letter in "wax+")
+    return bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+
+class _Listener:
+    """The one audit hook of this process; it costs nothing while nobody listens."""
+
+    def __init__(self) -> None:
+        self.installed = self.busy = False
+        self.watch: Watch | None = None
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.watch is None or self.busy or (event not in _FILES and event not in _HUNTING):
+            return
+        self.busy = True
+        try:
+            self.watch.event(event, args, sys._getframe(1).f_globals.get("__name__", ""))
+        finally:
+            self.busy = False
+
+
+_listener = _Listener()
+
+
+@contextlib.contextmanager
+def listening(watch: Watch) -> Iterator[None]:
+    """While a hook of the method runs."""
+    if not _listener.installed:
+        sys.addaudithook(_listener)
+        _listener.installed = True
+    kept, _listener.watch = _listener.watch, watch
+    try:
+        yield
+    finally:
+        _listener.watch = kept

@@ -1,0 +1,212 @@
+"""One run of the kit, in a folder of its own that is gone afterwards: what comes back is values."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.hookspecs import hookimpl
+from clbench.progress import Progress
+from clbench.registry import MethodChoice, Registry
+from clbench.testing import world
+from clbench.testing.audit import Watch
+from clbench.testing.watch import Sight, WatchedChoice
+
+if TYPE_CHECKING:
+    from clbench.session import Outcome, Request
+
+CANARY = "clbench-canary-9f3b61c27d"
+_NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
+
+
+class _Killed(BaseException):
+    """What `kill -9` looks like from inside: nothing is tidied up."""
+
+
+class _Deadly(Progress):
+    """Kills the run at the n-th of its steps and evaluated batches; 0: never."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at, self.count = at, 0
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None:
+        """A step or a batch."""
+        self.count += 1
+        if self.count == self.at:
+            raise _Killed
+
+
+@dataclass(slots=True)
+class _Losses:
+    """Hears the loss of each step."""
+
+    losses: list[float] = field(default_factory=list)
+
+    @hookimpl
+    def clbench_step_end(self, loss: float) -> None:
+        """One step."""
+        self.losses.append(loss)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a run left.
+
+    Args:
+        sight: what was noted of the method.
+        error: why the run failed, if it did.
+        record: without what differs from run to run.
+        files: predictions and matrix, by name.
+        losses: of each step.
+        moments: steps and evaluated batches.
+        deaths: how often it was killed.
+        leaks: files that hold the environment's secret.
+    """
+
+    sight: Sight
+    error: Exception | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    losses: Sequence[float] = ()
+    moments: int = 0
+    deaths: int = 0
+    leaks: Sequence[str] = ()
+
+
+def run(
+    choice: MethodChoice,
+    options: Mapping[str, Mapping[str, Any]],
+    *,
+    registry: Registry,
+    sizes: Sequence[int] = (world.SIZE,) * 3,
+    micro_batch: int = world.GLOBAL_BATCH,
+    kill_every: int = 0,
+) -> Trial:
+    """One run through the ordinary session.
+
+    Args:
+        choice: which method.
+        options: for it.
+        registry: that knows it.
+        sizes: training examples of each task.
+        micro_batch: examples a pass.
+        kill_every: kill it after so many of its steps and evaluated batches, and give the same command again; 0: never.
+    """
+    packages = method_packages(choice)
+    with tempfile.TemporaryDirectory(prefix="clbench-check-") as name, _environment(Path(name)) as home:
+        stream, model = world.write(home, sizes=sizes)
+        sight = Sight(packages, CANARY)
+        sight.watch = Watch(home, model, packages, sight.note)
+        request = _request(home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every))
+        try:
+            return _run(request, replace_choice(choice, sight), registry, kill_every=kill_every, sight=sight)
+        except Exception as error:
+            return Trial(sight, error)
+
+
+def method_packages(choice: MethodChoice) -> frozenset[str]:
+    """Top-level packages of a choice's methods; clbench's own hide nothing."""
+    return frozenset(entry.spec.target.partition(":")[0].partition(".")[0] for entry in choice.entries) - {"clbench"}
+
+
+def replace_choice(choice: MethodChoice, sight: Sight) -> WatchedChoice:
+    """The same choice under watch."""
+    return WatchedChoice(choice.entries, choice.regime, sight=sight)
+
+
+def _request(
+    home: Path,
+    stream: Path,
+    model: Path,
+    choice: MethodChoice,
+    options: Mapping[str, Mapping[str, Any]],
+    *,
+    micro_batch: int,
+    kill: bool,
+) -> Request:
+    from clbench.protocol import Runtime
+    from clbench.registry import registry
+    from clbench.session import Request
+
+    return Request(
+        stream=registry().catalog().stream(str(stream)),
+        variant="files",
+        methods=(choice.name,),
+        model=str(model),
+        seeds=(0,),
+        orders=(None,),
+        options=options,
+        settings={"protocol": {}, "stream": {}},
+        runtime=Runtime(
+            device="cpu", micro_batch=micro_batch, eval_batch=2, checkpoint_steps=1 if kill else 1_000_000, drift=False
+        ),
+        runs_dir=home / "runs",
+        leaderboards_dir=home / "leaderboards",
+    )
+
+
+def _run(request: Request, choice: WatchedChoice, registry: Registry, *, kill_every: int, sight: Sight) -> Trial:
+    from clbench.session import prepare, run_all
+
+    configs = [replace(config, choice=choice) for config in prepare(request, registry)]
+    heard, deaths = _Losses(), 0
+    with _observing(registry, heard):
+        while True:
+            progress = _Deadly(kill_every and kill_every + deaths)  # each attempt lives longer, so that it ends
+            try:
+                (outcome,) = run_all(request, configs, registry, progress)
+                break
+            except _Killed:
+                deaths += 1
+    leaks = _leaks(request.runs_dir.parent)
+    record, files = _result(outcome)
+    return Trial(sight, None, record, files, heard.losses, progress.count, deaths, leaks)
+
+
+@contextlib.contextmanager
+def _observing(registry: Registry, observer: _Losses) -> Iterator[None]:
+    manager = registry.plugins.manager
+    manager.register(observer, name="clbench.testing")
+    try:
+        yield
+    finally:
+        manager.unregister(name="clbench.testing")
+
+
+def _result(outcome: Outcome) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """All that two runs can be compared by."""
+    record = outcome.record.model_dump(mode="json")
+    for name in _NOT_REPEATABLE:
+        del record["costs"][name]
+    record["provenance"].pop("command", None)
+    root = outcome.run_dir.path
+    paths = [*sorted(root.rglob("predictions/**/*.*")), root / "matrix.json"]
+    return record, {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}
+
+
+def _leaks(home: Path) -> list[str]:
+    """Files that a reader of the results might publish."""
+    folders = (home / "runs", home / "leaderboards")
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [str(path.relative_to(home)) for path in paths if CANARY.encode() in path.read_bytes()]
+
+
+@contextlib.contextmanager
+def _environment(home: Path) -> Iterator[Path]:
+    """Folders that are nobody's, and a secret that is nobody's."""
+    changes = {"CLBENCH_HOME": str(home), "HF_TOKEN": CANARY}
+    kept = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield home
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,10 @@
+"""Imports torch when it is registered."""
+
+import torch  # noqa: F401
+
+from clbench import MethodSpec, hookimpl
+
+
+@hookimpl
+def clbench_methods():
+    yield MethodSpec("hostile-heavy", "clbench.method:Method", "imports torch at registration")

@@ -1,0 +1,8 @@
+"""A name that would write into the board."""
+
+from clbench import MethodSpec, hookimpl
+
+
+@hookimpl
+def clbench_methods():
+    yield MethodSpec("**best** | 1.000 | <img src=x onerror=alert(1)>", "clbench.method:Method", "prints into its name")

@@ -1,0 +1,42 @@
+"""`clbench check`: a table of properties, and an exit code."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_good_method(call, home, tmp_path):
+    found = call("check", "frozen", "--json").json
+    assert found["method"] == "frozen"
+    status = {one["name"]: (one["status"], one["reason"]) for one in found["properties"]}
+    assert status.pop("identity") == ("skipped", "no setting was given with which it is plain fine-tuning")
+    assert status.pop("accumulates") == ("skipped", "it trains nothing")
+    assert set(status.values()) == {("passed", "")}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # neither here nor at home
+
+
+def test_a_bad_method(call, installed):
+    installed("clbench-hostile")
+    done = call("check", "hostile-draws")
+    assert done.code == 1
+    (line,) = [line for line in done.out.splitlines() if "failed" in line and "randomness" in line]
+    assert "after_step moves Python's global generator" in line
+    assert done.out.splitlines()[-1] == "14 passed, 1 failed, 1 skipped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sequentiel",), "no method 'sequentiel'; did you mean 'sequential'?"),
+        (("sequential+sequential",), "stands twice"),
+        (("sequential", "-o", "sequential.x=1"), "-o sequential.x"),
+        (("sequential", "--identity", "x"), "--identity 'x': must be of the form NAME.key=value"),
+    ],
+)
+def test_wrong_arguments(call, arguments, message):
+    done = call("check", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
