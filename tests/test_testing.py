@@ -15,7 +15,7 @@ HOSTILE = {
     "hoard": ("memory", "16 training examples of the past are kept; it counts 0"),
     "sneak": ("memory", "training_data trains on 16 examples of the past; it counts 0"),
     "hunter": ("no-peeking", "calls gc.get_objects to look for objects that it was not given"),
-    "reader": ("no-peeking", "reads stream/first.test.jsonl"),
+    "reader": ("no-peeking", "reads leaderboards"),
     "draws": ("randomness", "after_step moves Python's global generator"),
     "forgets": ("resumes", "times has another"),
     "vandal": ("no-writing", "writes leaderboards/results/board/sequential/forged.json"),

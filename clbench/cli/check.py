@@ -22,7 +22,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
-    """Check a method on a small stream: it resumes, repeats, counts what it keeps, reads nothing forbidden, and so on."""
+    """Check a method on a small stream: it resumes, repeats, counts what it keeps, reads nothing forbidden."""
     from clbench import testing
     from clbench.cli import output
     from clbench.progress import make_progress

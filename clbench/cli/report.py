@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def report(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Run ids (or their beginnings), run directories, record files."),
+        typer.Argument(metavar="RUN", help="Run ids (or their beginnings), run directories, record files."),
     ],
     out: Annotated[
         Path | None,

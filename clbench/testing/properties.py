@@ -29,11 +29,11 @@ print(*[name for name in {HEAVY} if name in sys.modules])
 """
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818 (an outcome, as in unittest)
     """A property that does not hold; says why."""
 
 
-class Skipped(Exception):
+class Skipped(Exception):  # noqa: N818
     """A property that was not looked at; says why."""
 
 
@@ -136,7 +136,9 @@ def light(subject: Subject) -> None:
         "CLBENCH_STRICT_PLUGINS": "1",
     }
     arguments = [sys.executable, "-c", _REGISTER, subject.name]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(  # noqa: S603 (our own interpreter)
+        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     if done.returncode:
         raise Failed(f"a new process cannot register it: {(done.stderr.strip().splitlines() or ['?'])[-1][:200]}")
     if done.stdout.strip():
@@ -257,9 +259,9 @@ def randomness(subject: Subject) -> None:
     """It draws from its own named streams: global generators and the order of the data stay as they are."""
     _no_faults(subject, "randomness")
     edits = any("edits_data" in entry.spec.capabilities for entry in subject.choice.entries)
-    if subject.choice.regime == "sequential" and not edits:
-        if subject.trial().sight.batches != subject.plain().sight.batches:
-            raise Failed("the data come in another order than in plain fine-tuning, and edits_data is not declared")
+    comparable = subject.choice.regime == "sequential" and not edits
+    if comparable and subject.trial().sight.batches != subject.plain().sight.batches:
+        raise Failed("the data come in another order than in plain fine-tuning, and edits_data is not declared")
 
 
 def no_peeking(subject: Subject) -> None:

@@ -49,7 +49,7 @@ def search(roots: Iterable[Any], *, packages: Collection[str]) -> Found:
         if id(one) in seen:
             continue
         seen[id(one)] = one
-        if isinstance(one, TrainingData):
+        if type(one) is TrainingData:
             found.data.append(one)
         found.markers |= world.markers(_texts(one))
         queue.extend(_next(one, packages))
@@ -70,8 +70,16 @@ def _texts(one: Any) -> Iterator[str]:
         yield one.decode("ascii", errors="replace")
     elif isinstance(one, list | tuple) and len(one) >= _TOKENS and all(type(item) is int for item in one):
         yield world.decode(one)
-    elif hasattr(one, "dtype") and hasattr(one, "tolist"):
+    elif _is_array(one):
         yield from _numbers(one)
+
+
+def _is_array(one: Any) -> bool:
+    """By its type: asking an object for an attribute may import half of a library."""
+    import numpy as np
+    import torch
+
+    return issubclass(type(one), torch.Tensor | np.ndarray)
 
 
 def _numbers(one: Any) -> Iterator[str]:
@@ -82,12 +90,14 @@ def _numbers(one: Any) -> Iterator[str]:
 
 
 def _next(one: Any, packages: Collection[str]) -> list[Any]:
-    if isinstance(one, _LEAVES) or _is_ours(one):
+    if issubclass(type(one), _LEAVES) or _is_ours(one):
         return []
     if isinstance(one, type):
         return list(vars(one).values()) if one.__module__.partition(".")[0] in packages else []
     if isinstance(one, types.FunctionType):
         return [one.__closure__, one.__defaults__, one.__kwdefaults__, one.__dict__]
+    if issubclass(type(one), dict):
+        return [*dict.keys(one), *dict.values(one)]  # the collector knows nothing of keys that are texts
     return gc.get_referents(one)
 
 
@@ -95,4 +105,4 @@ def _is_ours(one: Any) -> bool:
     """The kit's own objects; and the core's `Losses`, which keeps the tokens of all that it was ever asked for."""
     from clbench.losses import Losses
 
-    return isinstance(one, Losses) or type(one).__module__.startswith("clbench.testing")
+    return type(one) is Losses or type(one).__module__.startswith("clbench.testing")

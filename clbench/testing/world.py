@@ -122,6 +122,5 @@ def _tokenizer() -> Any:
     tokenizer.add_special_tokens(list(_SPECIAL))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=10_000
-    )
+    special = dict(zip(("pad_token", "bos_token", "eos_token"), _SPECIAL, strict=True))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=10_000, **special)

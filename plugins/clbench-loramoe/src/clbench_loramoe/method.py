@@ -22,7 +22,7 @@ from clbench_loramoe.balance import (
 )
 from clbench_loramoe.config import ExpertConfig
 from clbench_loramoe.experts import ExpertLinear
-from clbench_loramoe.usage import SAMPLE, by_type, describe, mean_weights
+from clbench_loramoe.usage import SAMPLE, by_type, describe, mean_weights, utilisation
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -165,7 +165,9 @@ class Loramoe(Method):
             usage = describe(mean_weights(run, self._layers, sample), own=self._own_experts(task))
             tasks[task] = {"type": run.groups.get(task), "after": experience.index, "examples": len(sample), **usage}
         size = self.options.experts // self.options.groups
-        run.note("loramoe", {"experts_per_group": size, "tasks": tasks, "types": by_type(tasks)})
+        drawn = utilisation(tasks, types=list(dict.fromkeys(run.groups.values())), size=size)
+        notes = {"experts_per_group": size, "tasks": tasks, "types": by_type(tasks), "utilisation": drawn}
+        run.note("loramoe", notes)
 
     def _own_experts(self, task: str) -> slice | None:
         kind = self._types.get(task, UNKNOWN)

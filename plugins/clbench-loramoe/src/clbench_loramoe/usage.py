@@ -36,6 +36,24 @@ def mean_weights(run: Run, layers: Mapping[str, ExpertLinear], examples: Sequenc
     return {name: total / tokens[name] for name, total in sums.items()}
 
 
+def utilisation(tasks: Mapping[str, Mapping[str, Any]], *, types: Sequence[str], size: int) -> dict[str, Any]:
+    """The form that `clbench report` draws: a row a task under its type, a column an expert under its group's type.
+
+    Args:
+        tasks: usage by task, see `describe`.
+        types: of the stream, one for each group of experts that has one.
+        size: experts in a group.
+    """
+    experts = max((len(one["experts"]) for one in tasks.values()), default=0)
+    groups = [types[i // size] if i // size < len(types) else f"group {i // size + 1}" for i in range(experts)]
+    return {
+        "title": "mean router weight of each expert, after the task was learned",
+        "columns": [str(number) for number in range(1, experts + 1)],
+        "column_groups": groups,
+        "rows": [{"name": task, "group": one["type"], "values": one["experts"]} for task, one in tasks.items()],
+    }
+
+
 def describe(weights: Mapping[str, torch.Tensor], *, own: slice | None) -> dict[str, Any]:
     """Usage as JSON.
 

@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import random
+import tempfile
 from pathlib import Path
 
 import torch
@@ -33,12 +34,12 @@ class Sneak(Method):
     """Keeps examples where nobody looks, and trains on them."""
 
     def training_data(self, run, experience, data):
-        path = Path(torch.__file__).parent / f".stash-{os.getpid()}.json"
-        kept = json.loads(path.read_text()) if path.exists() and experience.index > 1 else []
-        path.write_text(json.dumps([*kept, *([one.task, one.prompt, one.answer] for one in data)]))
-        if experience.index == run.num_experiences:
-            path.unlink()
-        return [*data, *(type(data[0])(*one) for one in kept)]
+        path = Path(tempfile.gettempdir()) / f"clbench-stash-{os.getpid()}.json"
+        stash = json.loads(path.read_text()) if path.exists() and experience.index > 1 else {}
+        past = [one for task, kept in stash.items() if task != experience.task for one in kept]
+        stash[experience.task] = [[one.task, one.prompt, one.answer] for one in data]
+        path.write_text(json.dumps(stash))
+        return [*data, *(type(data[0])(*one) for one in past)]
 
 
 class Hunter(Method):
@@ -89,7 +90,7 @@ class Leaks(Method):
     """Puts a token into the record."""
 
     def after_experience(self, run, experience, data):
-        run.note("setup", {"environment": dict(os.environ)})
+        run.note("setup", {"token": os.environ["HF_TOKEN"]})
 
 
 class Pickles(Method):

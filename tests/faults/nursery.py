@@ -1,0 +1,95 @@
+"""Runs of `clbench` in child processes that can be killed: forked from one that has imported everything already."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
+SMALL = [
+    *("--stream", "trace:mini", "--set", "stream.train_examples=12", "--set", "stream.test_examples=4"),
+    *("--set", "stream.probe_examples=6", "--set", "protocol.epochs=1", "--set", "protocol.max_answer_tokens=12"),
+    *("--set", "runtime.eval_batch=2", "--set", "runtime.checkpoint_steps=1", "--set", "runtime.device=cpu"),
+]
+
+
+def command(method, home):
+    """One short run of all eight tasks."""
+    folders = ("--runs-dir", str(home / "runs"), "--leaderboards-dir", str(home / "boards"))
+    return ["run", *SMALL, "--plugin", method, *folders, "--quiet", "--json"]
+
+
+def start(arguments, *, log):
+    """Fork a child that runs the command line; returns its process id."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(out, 1), os.dup2(out, 2)
+        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+        sys.argv = ["clbench", *arguments]
+        from clbench.cli import main
+
+        main()
+    except SystemExit as end:
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(end.code or 0)
+    finally:
+        os._exit(70)
+
+
+def finish(child):
+    """Wait for a child; its exit code, or minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill_after(child, seconds, *, number=signal.SIGKILL):
+    """Kill a child after a while; False when it was faster."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.002)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, number)
+    return True
+
+
+def run_dir(home):
+    """The only run."""
+    (folder,) = (path for path in (home / "runs").iterdir() if path.is_dir())
+    return folder
+
+
+def phase(home):
+    """What a run was at when it was killed, from what it left."""
+    folders = [path for path in (home / "runs").glob("*") if path.is_dir()]
+    if not folders or not (folders[0] / "events.jsonl").is_file():
+        return "starting"
+    if (folders[0] / "record.json").is_file():
+        return "recording"
+    if list(folders[0].glob("checkpoints/.draft*")):
+        return "saving"
+    rows = list(folders[0].glob("predictions/*/*.part"))
+    last = (folders[0] / "events.jsonl").read_text("utf-8").splitlines()[-1:]
+    event = json.loads(last[0])["event"] if last else "start"
+    return "evaluating" if rows and event in ("trained", "start", "resumed", "note") else "training"
+
+
+def result(home):
+    """All that two runs can be compared by: record without times, predictions, matrix, board without times."""
+    folder = run_dir(home)
+    record = json.loads((folder / "record.json").read_text("utf-8"))
+    for name in NOT_REPEATABLE:
+        del record["costs"][name]
+    del record["provenance"]["command"]
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(Path(folder).rglob("*"))
+        if path.is_file() and (path.suffix == ".jsonl" or path.name == "matrix.json") and path.name != "events.jsonl"
+    }
+    return record, files
