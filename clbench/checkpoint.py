@@ -136,6 +136,8 @@ def load(folder: Path, *, identity: Mapping[str, Any], say: Callable[[str], None
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("state.json is no object")
     stated = content.pop("sha256")
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}")

@@ -39,3 +39,13 @@ def packaged(folder: str) -> Path:
     package = Path(__file__).parent
     inside = package / Path(folder).name
     return inside if inside.is_dir() else package.parent / folder
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a name that a user gave is a file; what cannot be a name is none."""
+    return os.path.isfile(path)  # noqa: PTH113 (pathlib raises where a name is too long)
+
+
+def is_dir(path: str | Path) -> bool:
+    """Whether a name that a user gave is a folder."""
+    return os.path.isdir(path)  # noqa: PTH112

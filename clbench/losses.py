@@ -55,7 +55,7 @@ class Losses:
     """Loss and gradients of any examples under the present model, without dropout: for memories and Fisher values.
 
     They draw no random numbers and leave gradients and training mode as they were, so that using them changes
-    nothing else in the run. Tokens are kept, as memories are asked for again and again.
+    nothing else in the run. Tokens are kept until the experience ends, as memories are asked for at every step.
 
     Args:
         model: causal LM.
@@ -69,6 +69,10 @@ class Losses:
         self.model, self.encoder, self.protocol, self.device = model, encoder, protocol, device
         self.micro_batch = micro_batch
         self._known: dict[Example, Encoded] = {}
+
+    def forget(self) -> None:
+        """Drop the tokens: what a method keeps of the past belongs into its own memory, and nowhere else."""
+        self._known.clear()
 
     def loss(self, examples: Sequence[Example]) -> torch.Tensor:
         """Mean over all answer tokens, in one pass, with its graph."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench import home
 from clbench.errors import ModelError
 from clbench.hashing import digest, file_digest
 
@@ -68,7 +69,7 @@ def describe(name: str, *, revision: str | None = None, trust_remote_code: bool 
     if name == BUNDLED:
         return _folder_ref(BUNDLED, _BUNDLED_FOLDER)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if home.is_dir(folder):
         _check_folder(folder)
         return _folder_ref(folder.resolve().name, folder, trust_remote_code=trust_remote_code)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:

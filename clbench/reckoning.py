@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from clbench import device
+from clbench import device, secrets
 from clbench.predictions import file_hashes
 from clbench.record import Costs, FootprintPart, Record
 from clbench.runconfig import RunConfig
@@ -55,9 +55,9 @@ def make_record(
         drift=dict(drift),
         costs=_costs(trainer, evaluator, seconds),
         footprint=_footprint(trainer, frozen=config.choice.regime == "frozen"),
-        warnings=run.warnings,
-        notes=run.notes,
-        provenance=dict(provenance),
+        warnings=secrets.scrub(run.warnings),
+        notes=secrets.scrub(run.notes),
+        provenance=secrets.scrub(dict(provenance)),
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clbench import atomic
+from clbench import atomic, home, secrets
 from clbench.errors import RecordError, did_you_mean
 from clbench.matrix import ResultMatrix
 from clbench.record import Record, read_record
@@ -59,7 +59,7 @@ class RunDir:
     def write_state(self, **changes: Any) -> None:
         """Update `run.json`."""
         if self.writable:
-            atomic.write_json(self.path / "run.json", {**self.state(), **changes})
+            atomic.write_json(self.path / "run.json", {**self.state(), **secrets.scrub(changes)})
 
     def clear(self) -> None:
         """Begin anew: an empty folder, but for the lock that this process may hold."""
@@ -99,7 +99,8 @@ class RunDir:
         """Append a line to `events.jsonl`."""
         if not self.writable:
             return
-        line = json.dumps({"time": round(time.time(), 3), "event": kind, **values}, ensure_ascii=False)
+        content = {"time": round(time.time(), 3), "event": kind, **secrets.scrub(values)}
+        line = json.dumps(content, ensure_ascii=False)
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -120,7 +121,7 @@ def find_run(name: str, *, runs_dir: Path) -> RunDir:
         RecordError: none or several.
     """
     for path in (Path(name), runs_dir / name):
-        if (path / "run.json").is_file():
+        if home.is_file(path / "run.json"):
             return RunDir(path)
     known = list_runs(runs_dir)
     matches = [run for run in known if run.run_id.startswith(name)]

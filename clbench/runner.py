@@ -182,7 +182,7 @@ class _Loop:
 
         seeding.seed_global(self.config.seed, "prepare")  # where adapters begin
         model = self.method.prepare_model(loaded.model)
-        losses = Losses(
+        self.losses = Losses(
             model,
             encoder=self.encoder,
             protocol=self.protocol,
@@ -195,8 +195,8 @@ class _Loop:
             num_experiences=len(self.config.plan.tasks),
             device=self.device,
             model=model,
-            loss=losses.loss,
-            gradients=losses.gradients,
+            loss=self.losses.loss,
+            gradients=self.losses.gradients,
             groups=self.config.plan.groups,
             warnings=self.warnings,
         )
@@ -312,6 +312,7 @@ class _Loop:
         self._rehearse(experience, data, title=f"rehearse {index}/{len(plan.tasks)}", cursor=cursor)
         self.method.after_experience(self.run_state, experience, data)
         data.close()
+        self.losses.forget()
         self.seconds["train"] = self.clock()
         self.run_dir.event("trained", index=index, task=name, step=self.run_state.step)
         plugins.emit("clbench_experience_end", run_id=self.run_dir.run_id, index=index, task=name)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from clbench import home
 from clbench.errors import ClbenchError, FileError, did_you_mean, unknown_name
 from clbench.preset import Preset
 from clbench.stream import Stream
@@ -222,7 +223,7 @@ class Catalog:
 
     def stream(self, name: str) -> LoadedStream:
         """Read one stream by name, or by the path of a user's own file."""
-        if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        if name.endswith((".yaml", ".yml")) or home.is_file(name):
             return self.stream_file(Path(name))
         if name not in self.stream_paths:
             raise unknown_name("stream", name, [*self.stream_paths, "path/to/your-stream.yaml"])

@@ -22,7 +22,7 @@ PUBLISHED = """
 PEERS = [[0.80, 0.30, 0.20, 0.25], [0.55, 0.70, 0.25, 0.25], [0.70, 0.60, 0.90, 0.30], [0.50, 0.75, 0.60, 0.85]]
 TASK = "task: toy/a\ndata: {files: {test: a}}\n"
 VARIANT = "stream: x\ntasks: [trace/fomc]\nvariants:\n  v: {"
-COMMANDS = {"run", "ls", "show", "metrics", "score", "leaderboard", "data", "validate", "plugins", "report", "compare"}
+COMMANDS = {"run", "ls", "show", "metrics", "score", "leaderboard", "data", "validate", "plugins", "report", "compare", "check"}
 
 
 @pytest.fixture(autouse=True)

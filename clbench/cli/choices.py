@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from clbench import home
 from clbench.data.sources import installed
 from clbench.errors import OptionError, did_you_mean, pydantic_line
 from clbench.protocol import Runtime
@@ -61,7 +61,7 @@ def choose(
 def find_stream(text: str, registry: Registry) -> tuple[LoadedStream, str]:
     """`trace`, `trace:500` or `path/to/stream.yaml`, and the variant that is meant."""
     name, _, variant = text.partition(":")
-    if Path(text).is_file():
+    if home.is_file(text):
         name, variant = text, ""
     loaded = registry.catalog().stream(name)
     return loaded, variant or default_variant(loaded.stream)

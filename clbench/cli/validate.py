@@ -108,9 +108,10 @@ def _check_scorers(task: Task, document: Document, at: tuple[str, ...]) -> None:
 
 
 def _files(path: Path) -> list[Path]:
+    from clbench import home
     from clbench.errors import FileError
 
-    if path.is_file():
+    if home.is_file(path):
         return [path]
     found = [one for one in sorted(path.rglob("*.yaml")) if not one.name.startswith("_")]
     if not found:

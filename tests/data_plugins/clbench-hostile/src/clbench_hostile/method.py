@@ -46,7 +46,7 @@ class Hunter(Method):
     """Finds the test data among all objects of the process, and trains on them."""
 
     def training_data(self, run, experience, data):
-        found = {one for kept in gc.get_objects() if isinstance(kept, TaskData) for one in kept.test}
+        found = {one for kept in gc.get_objects() if type(kept) is TaskData for one in kept.test}
         return [*data, *sorted((one for one in found if one.task == experience.task), key=repr)]
 
 
