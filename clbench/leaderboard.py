@@ -140,8 +140,7 @@ def board_rows(
     """The finished cells of a board, best row first: heading to text. Before them, the bounds that were run."""
     values = Values(summaries, records)
     rows = rows_of(records)
-    plain = [row for row in rows if row.label == style.baseline]
-    baseline = plain[-1] if plain else None
+    baseline = _baseline(rows, style.baseline)
     scored = [(values.estimate(row, style.rank_by, baseline=baseline), row) for row in rows]
     scored.sort(key=lambda pair: (pair[0] is None, -(pair[0].mean if pair[0] else 0.0), pair[1].label))
     bounds = {row.label: estimate for estimate, row in scored if row.label in BOUNDS and estimate}
@@ -155,6 +154,13 @@ def board_rows(
         for _, row in scored
     ]
     return [_bounds_row(bounds, style=style), *finished] if bounds else finished
+
+
+def _baseline(rows: Sequence[Row], name: str) -> Row | None:
+    """The row that differences are taken from: the method with default options, else its only row."""
+    plain = [row for row in rows if row.label == name]
+    named = [row for row in rows if row.records[0].method.name == name]
+    return plain[-1] if plain else named[0] if len(named) == 1 else None
 
 
 def _bounds_row(bounds: Mapping[str, Estimate], *, style: BoardStyle) -> dict[str, str]:

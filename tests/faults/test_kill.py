@@ -22,7 +22,6 @@ def imported():
     import torch
 
     import clbench.runner
-    import clbench.testing  # noqa: F401
     from clbench.data.tokenising import Encoder  # noqa: F401
 
     torch.set_num_threads(1)
