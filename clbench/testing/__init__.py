@@ -12,7 +12,7 @@ found out this way, is in `docs/conformance.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,7 @@ from clbench.errors import OptionError, PluginError
 
 if TYPE_CHECKING:
     from clbench.registry import Registry
-    from clbench.testing.properties import Subject
+    from clbench.testing.subject import Subject
 
 Status = Literal["passed", "failed", "skipped"]
 
@@ -48,6 +48,7 @@ def check(
     options: Mapping[str, Any] | None = None,
     identity: Mapping[str, Any] | None = None,
     registry: Registry | None = None,
+    properties: Collection[str] | None = None,
 ) -> list[Outcome]:
     """Check a method or composition.
 
@@ -56,18 +57,20 @@ def check(
         options: for all runs, as `{"mofo.fraction": 0.1}`.
         identity: options with which it is plain fine-tuning; without them that property is skipped.
         registry: that knows the method; this process's own if it is left out.
+        properties: names of those to look at; all if it is left out. Only the runs that they need are made.
 
     Raises:
-        ClbenchError: there is no such method, or the options are wrong.
+        ClbenchError: there is no such method or property, or the options are wrong.
     """
-    return list(outcomes(make_subject(name, options=options, identity=identity, registry=registry)))
+    subject = make_subject(name, options=options, identity=identity, registry=registry)
+    return list(outcomes(subject, properties=properties))
 
 
-def outcomes(subject: Subject) -> Iterator[Outcome]:
+def outcomes(subject: Subject, *, properties: Collection[str] | None = None) -> Iterator[Outcome]:
     """Property by property, as they come."""
-    from clbench.testing.properties import PROPERTIES, settle
+    from clbench.testing.properties import choose, settle
 
-    for prop in PROPERTIES:
+    for prop in choose(properties):
         status, reason = settle(subject, prop)
         yield Outcome(prop.name, prop.meaning, status, reason)  # type: ignore[arg-type]
 
@@ -89,7 +92,7 @@ def make_subject(
     """What is to be checked; see `check`."""
     from clbench.registry import check_option_names
     from clbench.registry import registry as own
-    from clbench.testing.properties import Subject
+    from clbench.testing.subject import Subject
 
     subject = Subject(
         name, _by_method(options or {}), None if identity is None else _by_method(identity), registry or own()
@@ -121,15 +124,16 @@ def conformance(
     options: Mapping[str, Any] | None = None,
     identity: Mapping[str, Any] | None = None,
     registry: Registry | None = None,
+    properties: Collection[str] | None = None,
 ) -> Callable[..., None]:
     """A test for pytest with one case a property; they share their runs. See `check`."""
     import pytest
 
-    from clbench.testing.properties import PROPERTIES, Property, settle
+    from clbench.testing.properties import Property, choose, settle
 
     subjects: list[Subject] = []
 
-    @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
+    @pytest.mark.parametrize("prop", choose(properties), ids=lambda prop: prop.name)
     def test(prop: Property) -> None:
         if not subjects:
             subjects.append(make_subject(name, options=options, identity=identity, registry=registry))

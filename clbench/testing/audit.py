@@ -59,7 +59,12 @@ class Watch:
         if writes:
             self.tell("no-writing", f"writes {place}")
         else:
-            self.tell("no-peeking", f"reads {place}")
+            self.tell("no-peeking", f"{'reads' if event == 'open' else 'lists'} {place}")
+
+
+def is_test(fault: str) -> bool:
+    """Whether a fault is about a file of test data."""
+    return fault.endswith(".test.jsonl")
 
 
 def _writes(args: tuple[Any, ...]) -> bool:

@@ -15,7 +15,8 @@ from clbench.progress import Progress
 from clbench.registry import MethodChoice, Registry
 from clbench.testing import world
 from clbench.testing.audit import Watch
-from clbench.testing.watch import Sight, WatchedChoice
+from clbench.testing.sight import Sight
+from clbench.testing.watch import WatchedChoice
 
 if TYPE_CHECKING:
     from clbench.session import Outcome, Request
@@ -183,7 +184,7 @@ def _result(outcome: Outcome) -> tuple[dict[str, Any], dict[str, bytes]]:
     record = outcome.record.model_dump(mode="json")
     for name in _NOT_REPEATABLE:
         del record["costs"][name]
-    record["provenance"].pop("command", None)
+    del record["provenance"]  # says where it ran, and the sources may be changed meanwhile
     root = outcome.run_dir.path
     paths = [*sorted(root.rglob("predictions/**/*.*")), root / "matrix.json"]
     return record, {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}

@@ -6,8 +6,10 @@ text, as tokens.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,11 @@ def write(folder: Path, *, sizes: Sequence[int]) -> tuple[Path, Path]:
         folder: where.
         sizes: training examples of each task.
     """
-    return _write_stream(folder / "stream", sizes=sizes), _write_model(folder / "model")
+    model = folder / "model"
+    model.mkdir()
+    for name, content in _model_files().items():
+        (model / name).write_bytes(content)
+    return _write_stream(folder / "stream", sizes=sizes), model
 
 
 def _write_stream(folder: Path, *, sizes: Sequence[int]) -> Path:
@@ -53,7 +59,7 @@ def _write_stream(folder: Path, *, sizes: Sequence[int]) -> Path:
         tasks[task] = {
             "data": {"files": {split: f"{name}.{split}.jsonl" for split in ("train", "test")}},
             "scorers": {"strict": "fuzz_levenshtein", "lenient": "exact"},
-            "max_new_tokens": 6,
+            "max_new_tokens": 4,
         }
     path = folder / "kit.yaml"
     content = {"stream": "kit", "tasks": tasks, "protocol": PROTOCOL}
@@ -83,7 +89,15 @@ def decode(ids: Iterable[int]) -> str:
     return "".join(chr(one - len(_SPECIAL) + _FIRST) if len(_SPECIAL) <= one < 97 else " " for one in ids)
 
 
-def _write_model(folder: Path) -> Path:
+@functools.cache
+def _model_files() -> dict[str, bytes]:
+    """The model, made once a process."""
+    with tempfile.TemporaryDirectory(prefix="clbench-check-") as folder:
+        _save_model(Path(folder))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def _save_model(folder: Path) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
@@ -108,7 +122,6 @@ def _write_model(folder: Path) -> Path:
         model = LlamaForCausalLM(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
 
 
 def _tokenizer() -> Any:

@@ -1,0 +1,63 @@
+"""Properties of what a method does while it runs: what it keeps, counts, draws, reads and writes."""
+
+from __future__ import annotations
+
+from clbench.testing import audit
+from clbench.testing.subject import Failed, Skipped, Subject, plain
+
+SHOWN = 5  # faults in a reason
+
+
+def footprint(subject: Subject) -> None:
+    """What it says that it adds and keeps is what it adds and keeps."""
+    _no_faults(subject, "footprint")
+
+
+def memory(subject: Subject) -> None:
+    """Examples that it keeps of the past are counted, and no more than it has seen."""
+    _no_faults(subject, "memory")
+
+
+def randomness(subject: Subject) -> None:
+    """It draws from its own named streams: global generators and the order of the data stay as they are."""
+    _no_faults(subject, "randomness")
+    edits = any("edits_data" in entry.spec.capabilities for entry in subject.choice.entries)
+    comparable = subject.choice.regime == "sequential" and not edits
+    if comparable and subject.trial().sight.batches != plain().sight.batches:
+        raise Failed("the data come in another order than in plain fine-tuning, and edits_data is not declared")
+
+
+def no_peeking(subject: Subject) -> None:
+    """It sees the present experience: not the past, not the future, no test data."""
+    try:
+        subject.trial()
+    except Skipped:
+        error = subject.trials["base"].error
+        if isinstance(error, PermissionError):
+            raise Failed(f"it was stopped: {error}") from error
+        raise
+    _no_faults(subject, "no-peeking")
+
+
+def no_writing(subject: Subject) -> None:
+    """It writes nothing where runs, records and boards are."""
+    _no_faults(subject, "no-writing")
+
+
+def no_secrets(subject: Subject) -> None:
+    """Secrets of the environment reach no record, and no other file of the run."""
+    _no_faults(subject, "no-secrets")
+    if leaks := subject.trial().leaks:
+        raise Failed(f"the value of HF_TOKEN stands in {leaks[0]}")
+
+
+def _no_faults(subject: Subject, name: str) -> None:
+    faults = sorted(subject.trial().sight.faults.get(name, ()), key=_rank)
+    if faults:
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise Failed("; ".join(faults[:SHOWN]) + more)
+
+
+def _rank(fault: str) -> int:
+    """The worst first: a folder that was listed says less than a file that was read."""
+    return 2 if fault.startswith("lists ") else 1 if fault.startswith("reads ") and not audit.is_test(fault) else 0
