@@ -295,6 +295,7 @@ class _Loop:
         examples, epochs = self._episode_data(episode)
         experience = Experience(index=index, task=name, epochs=epochs)
         data = TrainingData(examples, name=name)
+        self.run_dir.event("training", index=index, task=name)
         plugins.emit("clbench_experience_start", run_id=self.run_dir.run_id, index=index, task=name)
         self.run_state.experience = experience
         if self.protocol.reset_optimizer and index > 1:
@@ -369,6 +370,7 @@ class _Loop:
     def _evaluate(self, row: int) -> None:
         """Measure one row of R, where it is due."""
         began = time.perf_counter()
+        self.run_dir.event("measuring", row=row)
         with self.method.evaluating(self.run_state):
             scores = self.scores.measure(self.run_state.model, row=row)
         if scores:

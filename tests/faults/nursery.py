@@ -65,6 +65,19 @@ def run_dir(home):
     return folder
 
 
+PHASES = {
+    "start": "loading",
+    "resumed": "loading",
+    "note": "loading",
+    "training": "training",
+    "step": "training",
+    "trained": "saving",
+    "measuring": "evaluating",
+    "scored": "between tasks",
+    "end": "recording",
+}
+
+
 def phase(home):
     """What a run was at when it was killed, from what it left."""
     folders = [path for path in (home / "runs").glob("*") if path.is_dir()]
@@ -74,10 +87,8 @@ def phase(home):
         return "recording"
     if list(folders[0].glob("checkpoints/.draft*")):
         return "saving"
-    rows = list(folders[0].glob("predictions/*/*.part"))
-    last = (folders[0] / "events.jsonl").read_text("utf-8").splitlines()[-1:]
-    event = json.loads(last[0])["event"] if last else "start"
-    return "evaluating" if rows and event in ("trained", "start", "resumed", "note") else "training"
+    lines = (folders[0] / "events.jsonl").read_text("utf-8").splitlines()
+    return PHASES.get(json.loads(lines[-1])["event"], "other") if lines else "starting"
 
 
 def result(home):
