@@ -267,7 +267,7 @@ def test_a_run_directory_tells_the_whole_run(run, stream, home, call):
     assert state["provenance"]["packages"]["torch"] == version("torch")
     lines = (outcome.run_dir.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
-    kinds = ["start", "scored", *["trained", "scored"] * T, "end"]
+    kinds = ["start", "measuring", "scored", *["training", "trained", "measuring", "scored"] * T, "end"]
     assert [one["event"] for one in events if one["event"] != "step"] == kinds
     assert [one["step"] for one in events if one["event"] == "trained"] == [4, 8, 12]
     assert [one["strict"] for one in events if one["event"] == "scored"] == [list(r) for r in record.scores["strict"]]

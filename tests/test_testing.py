@@ -1,5 +1,7 @@
 """The conformance kit: good methods pass, and each way to be bad is named."""
 
+import tempfile
+
 import pytest
 import small
 
@@ -15,7 +17,7 @@ HOSTILE = {
     "hoard": ("memory", "16 training examples of the past are kept; it counts 0"),
     "sneak": ("memory", "training_data trains on 16 examples of the past; it counts 0"),
     "hunter": ("no-peeking", "calls gc.get_objects to look for objects that it was not given"),
-    "reader": ("no-peeking", "reads leaderboards"),
+    "reader": ("no-peeking", "reads stream/first.test.jsonl"),
     "draws": ("randomness", "after_step moves Python's global generator"),
     "forgets": ("resumes", "times has another"),
     "vandal": ("no-writing", "writes leaderboards/results/board/sequential/forged.json"),
@@ -24,6 +26,7 @@ HOSTILE = {
     "cheap": ("footprint", "bytes; stored_bytes says 100"),
     "cuts": ("accumulates", "of its length apart"),
 }
+ONE_RUN = {"loads", "learns", "state", "footprint", "memory", "randomness", "no-peeking", "no-writing", "no-secrets"}
 
 
 class Options(MethodOptions):
@@ -83,9 +86,10 @@ def test_an_honest_third_party_conforms():
 
 
 @pytest.mark.parametrize(("kind", "expected"), HOSTILE.items())
-def test_each_hostile_method_is_caught_at_what_it_does(installed, kind, expected):
-    registry = installed("clbench-hostile")
-    caught = failed(testing.check(f"hostile-{kind}", registry=registry))
+def test_each_hostile_method_is_caught_at_what_it_does(installed, kind, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the sneak has its stash
+    properties = {*ONE_RUN, expected[0]}
+    caught = failed(testing.check(f"hostile-{kind}", registry=installed("clbench-hostile"), properties=properties))
     assert list(caught) == [expected[0]]
     assert expected[1] in caught[expected[0]]
 
@@ -98,13 +102,15 @@ def test_a_name_with_markup_is_refused_at_registration(installed):
 
 
 def test_torch_at_registration(installed):
-    caught = failed(testing.check("hostile-heavy", registry=installed("clbench-hostile")))
+    registry = installed("clbench-hostile")
+    caught = failed(testing.check("hostile-heavy", registry=registry, properties={"loads", "light"}))
     assert caught["light"].startswith("registering it imports torch")
 
 
 def test_compositions_are_checked_as_one():
-    outcomes = testing.check("anchor+joint", registry=LAB, options={"anchor.strength": 0.2})
-    assert {one.name for one in outcomes if one.status == "passed"} >= {"learns", "repeats", "resumes", "no-peeking"}
+    properties = {"learns", "resumes", "no-peeking"}
+    outcomes = testing.check("anchor+joint", registry=LAB, options={"anchor.strength": 0.2}, properties=properties)
+    assert {(one.name, one.status, one.reason) for one in outcomes} == {(name, "passed", "") for name in properties}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,7 @@ def test_wrong_names_and_options_are_the_callers_errors(arguments, error):
         lambda text, ids: text,
         lambda text, ids: {"a": [("b", {text})]},
         lambda text, ids: {text: 1},
+        lambda text, ids: setattr(box := type("Box", (), {})(), text, 1) or box,
         lambda text, ids: text.encode(),
         lambda text, ids: lambda: text,
         lambda text, ids: (one for one in [text]),
@@ -147,3 +154,8 @@ def test_an_example_is_found_however_it_is_kept(hide):
 
 def test_it_is_not_found_where_it_is_not():
     assert reach.search([{"a": "q1", "b": list(range(90))}], packages=()).markers == set()
+
+
+def test_an_unknown_property_is_the_callers_error():
+    with pytest.raises(UnknownNameError, match="no property 'resume'; did you mean 'resumes'"):
+        testing.check("sequential", properties=["resume"])

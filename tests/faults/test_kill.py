@@ -21,7 +21,7 @@ def imported():
     """What a child would have to import; torch must not have started threads before a fork."""
     import torch
 
-    import clbench.runner
+    import clbench.runner  # noqa: F401
     from clbench.data.tokenising import Encoder  # noqa: F401
 
     torch.set_num_threads(1)
