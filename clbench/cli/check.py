@@ -19,6 +19,9 @@ def check(
     identity: Annotated[
         list[str] | None, typer.Option(help="Option with which it is plain fine-tuning, such as mofo.fraction=1.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--property", help="Look at this property only; may be repeated.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
@@ -32,8 +35,8 @@ def check(
     )
     progress = make_progress(quiet=quiet)
     found = []
-    with progress.shown(), progress.task(f"check {name}", total=testing.number_of_properties()):
-        for outcome in testing.outcomes(subject):
+    with progress.shown(), progress.task(f"check {name}", total=testing.number_of_properties(only)):
+        for outcome in testing.outcomes(subject, properties=only):
             found.append(outcome)
             progress.advance(note=f"{outcome.name} {outcome.status}")
     if json:

@@ -75,11 +75,11 @@ def outcomes(subject: Subject, *, properties: Collection[str] | None = None) -> 
         yield Outcome(prop.name, prop.meaning, status, reason)  # type: ignore[arg-type]
 
 
-def number_of_properties() -> int:
+def number_of_properties(properties: Collection[str] | None = None) -> int:
     """How many outcomes there will be."""
-    from clbench.testing.properties import PROPERTIES
+    from clbench.testing.properties import choose
 
-    return len(PROPERTIES)
+    return len(choose(properties))
 
 
 def make_subject(

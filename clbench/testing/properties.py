@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from clbench.errors import ClbenchError, PluginError, UnknownNameError, unknown_name
+from clbench.errors import ClbenchError, PluginError, unknown_name
 from clbench.testing import behaviour, conduct, registration
 from clbench.testing.subject import Failed, Skipped, Subject, one_line
 
@@ -60,7 +60,7 @@ def choose(names: Collection[str] | None) -> tuple[Property, ...]:
     known = [prop.name for prop in PROPERTIES]
     for name in names or ():
         if name not in known:
-            raise UnknownNameError(unknown_name("property", name, known))
+            raise unknown_name("property", name, known)
     return tuple(prop for prop in PROPERTIES if names is None or prop.name in names)
 
 

@@ -26,6 +26,7 @@ class Sight:
         packages: the method's top-level packages.
         canary: a secret of the environment, to be found nowhere.
         faults: by property, what the method did.
+        drops: whether dropout was at work.
         added: parameters that `prepare_model` added.
         footprints: after each experience.
         batches: prompts of each step's own batch.
@@ -37,6 +38,7 @@ class Sight:
     canary: str
     watch: audit.Watch | None = None
     faults: dict[str, list[str]] = field(default_factory=dict)
+    drops: bool = False
     added: int = 0
     footprints: list[Footprint] = field(default_factory=list)
     batches: list[tuple[str, ...]] = field(default_factory=list)
@@ -72,6 +74,8 @@ class Sight:
         found = world.markers(one.prompt for one in examples)
         if any(map(world.is_test, found)):
             self.note("no-peeking", f"{hook} trains on test examples")
+        if future := sum(not world.is_test(one) for one in found - self.shown):
+            self.note("no-peeking", f"{hook} trains on {future} future examples")
         self.returned |= {one for one in found - self.present if not world.is_test(one)}
         if len(self.returned) > allowance:
             self.note("memory", f"{hook} trains on {len(self.returned)} examples of the past; it counts {allowance}")

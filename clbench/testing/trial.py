@@ -19,6 +19,8 @@ from clbench.testing.sight import Sight
 from clbench.testing.watch import WatchedChoice
 
 if TYPE_CHECKING:
+    import torch
+
     from clbench.session import Outcome, Request
 
 CANARY = "clbench-canary-9f3b61c27d"
@@ -87,6 +89,7 @@ def run(
     sizes: Sequence[int] = (world.SIZE,) * 3,
     micro_batch: int = world.GLOBAL_BATCH,
     kill_every: int = 0,
+    dropout: bool = True,
 ) -> Trial:
     """One run through the ordinary session.
 
@@ -97,6 +100,7 @@ def run(
         sizes: training examples of each task.
         micro_batch: examples a pass.
         kill_every: kill it after so many of its steps and evaluated batches, and give the same command again; 0: never.
+        dropout: as the method has it; False: none, so that runs whose batches are cut in other ways can be compared.
     """
     packages = method_packages(choice)
     with tempfile.TemporaryDirectory(prefix="clbench-check-") as name, _environment(Path(name)) as home:
@@ -105,7 +109,8 @@ def run(
         sight.watch = Watch(home, model, packages, sight.note)
         request = _request(home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every))
         try:
-            return _run(request, replace_choice(choice, sight), registry, kill_every=kill_every, sight=sight)
+            with _dropout(sight, allowed=dropout):
+                return _run(request, replace_choice(choice, sight), registry, kill_every=kill_every, sight=sight)
         except Exception as error:
             return Trial(sight, error)
 
@@ -167,6 +172,24 @@ def _run(request: Request, choice: WatchedChoice, registry: Registry, *, kill_ev
     leaks = _leaks(request.runs_dir.parent)
     record, files = _result(outcome)
     return Trial(sight, None, record, files, heard.losses, progress.count, deaths, leaks)
+
+
+@contextlib.contextmanager
+def _dropout(sight: Sight, *, allowed: bool) -> Iterator[None]:
+    """Notice dropout, and switch it off if it is not allowed."""
+    from torch.nn import functional
+
+    original = functional.dropout
+
+    def dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:  # noqa: A002
+        sight.drops |= training and p > 0
+        return original(input, p, training and allowed, inplace)
+
+    functional.dropout = dropout
+    try:
+        yield
+    finally:
+        functional.dropout = original
 
 
 @contextlib.contextmanager
