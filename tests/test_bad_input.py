@@ -89,7 +89,7 @@ CASES = {
     "no seeds": (nothing, run("--seeds", "0"), "--seeds at least 1"),
     "a seed twice": (nothing, run("--seed", "1", "--seed", "1"), "each seed once"),
     "a negative seed": (nothing, run("--seed", "-1"), "--seed must be 0 or more"),
-    "no plugin": (nothing, ["run", "--stream", "trace"], "Missing option '--plugin'"),
+    "no plugin": (nothing, ["run", "--stream", "trace"], "--plugin is missing; give it, or a --preset"),
     "unknown flag": (nothing, run("--plugins", "frozen"), "No such option: --plugins"),
     # stream files
     "malformed YAML": (edited("own/mine.yaml", "tasks:", "tasks: ["), run(), "own/mine.yaml:"),
