@@ -59,8 +59,22 @@ def test_answers_are_those_of_one_prompt_at_a_time(folder, eval_batch):
     assert [one.prediction for one in found] == texts
     assert len(set(texts)) > 5, "a model whose answers are all alike would hide a wrong order"
     assert [(one.prompt, one.answer) for one in found] == [(one.prompt, one.answer) for one in examples]
-    assert sum(told) == len(examples)
-    assert max(told) == min(eval_batch, 10)
+    assert sorted(index for answers in told for index in answers) == list(range(len(examples)))
+    assert max(map(len, told)) == min(eval_batch, 10)
+
+
+@pytest.mark.parametrize("eval_batch", [1, 4])
+def test_answers_from_before_an_interruption_are_not_asked_again(llama, eval_batch):
+    evaluator, model = evaluator_of(llama, eval_batch=eval_batch, max_answer_tokens=LIMIT)
+    examples, told = small.examples(6), []
+    whole = evaluator.predict(model, examples, max_new_tokens=100, on_batch=told.append)
+    tokens, known = evaluator.tokens, {**told[0], **told[-1]}
+    generate, asked = model.generate, []
+    model.generate = lambda **arguments: asked.append(len(arguments["input_ids"])) or generate(**arguments)
+    evaluator.tokens = 0
+    assert evaluator.predict(model, examples, max_new_tokens=100, known=known) == whole
+    assert evaluator.tokens == tokens
+    assert sum(asked) == len(examples) - len(known)
 
 
 def test_answers_end_at_an_end_token_and_sampling_settings_are_ignored(endings):

@@ -188,12 +188,13 @@ def test_two_processes_cannot_be_at_one_run(run, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_remembered_and_a_second_one_acts(number):
+    before = signal.getsignal(number)
     with stop_signal() as stop:
         os.kill(os.getpid(), number)
         assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
 
 
 def test_signals_belong_to_the_main_thread():
