@@ -124,6 +124,21 @@ def test_best_row_first_and_ties_by_name(make_record):
     assert list(rows(records)) == ["c", "a", "b"]
 
 
+def test_the_first_row_names_the_bounds_that_were_run(make_record):
+    finals = {"joint": 0.9, "mofo": 0.5, "frozen": 0.1}
+    records = [make_record(name, final=(value, 0.8)) for name, value in finals.items()]
+    assert list(rows(records)) == ["bounds", "joint", "mofo", "frozen"]
+    assert rows(records)["bounds"]["OP ↑"] == "frozen 0.450, joint 0.850"
+    assert list(rows(records[1:2])) == ["mofo"]
+    assert markdown(records).index("| bounds") < markdown(records).index("| joint")
+
+
+def test_differences_without_default_options_are_from_the_baselines_only_row(make_record):
+    options = {"sequential": {"learning_rate": 2e-4}}
+    tuned = make_record("sequential", final=(0.4, 0.8), options=options)
+    assert rows([make_record("mofo", final=(0.5, 0.8)), tuned])["mofo"]["ΔOP vs sequential"] == "+0.050"
+
+
 def test_rows_that_cannot_be_ranked_come_last(make_record):
     missing = [[0.1, 0.2], [0.9, None], [None, 0.9]]
     records = [make_record("gaps", scores={"strict": missing, "lenient": missing}), make_record("low", final=(0, 0))]
