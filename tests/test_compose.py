@@ -154,3 +154,16 @@ def test_learning_rate_is_that_of_the_member_that_sets_one(rates, rate):
 def test_two_learning_rates_are_refused():
     with pytest.raises(OptionError, match=r"a\+b: two learning rates are set \(0.001, 0.01\); keep one"):
         Compose({"a": Recorder(1, [], learning_rate=1e-2), "b": Recorder(2, [], learning_rate=1e-3)})
+
+
+def test_an_optimizer_over_a_frozen_base_is_allowed_and_said():
+    from clbench.compose import composition_notes
+
+    adapter = MethodSpec("adapter", "x:Y", "s", frozenset({"changes_model", "freezes_base"}))
+    filtered = MethodSpec("filtered", "x:Y", "s", frozenset({"owns_optimizer"}))
+    assert check_composition([adapter, filtered]) == "sequential"
+    (note,) = composition_notes([adapter, filtered])
+    assert note == (
+        "adapter+filtered: adapter freezes the base model, so filtered acts on what adapter adds and on nothing else"
+    )
+    assert composition_notes([filtered]) == composition_notes([adapter]) == []
