@@ -25,7 +25,12 @@ def imported():
     from clbench.data.tokenising import Encoder  # noqa: F401
 
     torch.set_num_threads(1)
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+    import accelerate  # noqa: F401
+
+    from clbench.models import BUNDLED, describe, load_model
+    from clbench.protocol import Runtime
+
+    load_model(describe(BUNDLED), device="cpu", runtime=Runtime())  # so that a child does not die while it imports
 
 
 @pytest.mark.faults
