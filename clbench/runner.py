@@ -223,10 +223,12 @@ class _Loop:
     def _restart(self, loaded: LoadedModel) -> None:
         """Back to the base model, with a fresh method and optimizer; the counts go on."""
         counts, step, notes = self.trainer.counts, self.run_state.step, self.run_state.notes
+        scheduled = self.trainer.scheduled
         loaded.model = self._load_model().model
         self.method = self.config.choice.create(self.config.options)
         self._start(loaded)
         self.trainer.counts, self.run_state.step, self.run_state.notes = counts, step, notes
+        self.trainer.scheduled = scheduled
 
     def _take_up(self) -> Cursor:
         """Go on from the checkpoint, if there is one."""

@@ -340,6 +340,21 @@ def test_the_same_seed_gives_the_same_result_bit_for_bit(run, request, tmp_path,
     assert one.record.scores["strict"][0] == other.record.scores["strict"][0], "the base model has no seed"
 
 
+@pytest.mark.parametrize("method", ["sequential", "single"])
+def test_a_schedule_over_the_stream_goes_on_from_task_to_task(run, method):
+    class Rates:
+        seen = []
+
+        @hookimpl
+        def clbench_step_end(self, learning_rate):
+            self.seen.append(learning_rate)
+
+    run(method, lab=lab(observer=Rates()), protocol={"schedule": "cosine"})
+    assert len(Rates.seen) == T * 4
+    assert Rates.seen == sorted(Rates.seen, reverse=True)
+    assert Rates.seen[-1] < 0.1 * Rates.seen[0]
+
+
 # --- failing
 
 
