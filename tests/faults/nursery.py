@@ -59,6 +59,16 @@ def kill_after(child, seconds, *, number=signal.SIGKILL):
     return True
 
 
+def kill_in(child, home, aim, *, seconds):
+    """Kill a child a moment after it is seen in a phase; False when it came to its end without."""
+    since = said(home)
+    while phase(home, since=since) != aim:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.001)
+    return kill_after(child, seconds)
+
+
 def run_dir(home):
     """The only run."""
     (folder,) = (path for path in (home / "runs").iterdir() if path.is_dir())
@@ -78,17 +88,22 @@ PHASES = {
 }
 
 
-def phase(home):
-    """What a run was at when it was killed, from what it left."""
+def said(home):
+    """How many events the run has told of so far."""
+    return sum(path.read_bytes().count(b"\n") for path in (home / "runs").glob("*/events.jsonl"))
+
+
+def phase(home, *, since=0):
+    """What a run was at when it was killed, from what it left; nothing told since it began: it was loading."""
     folders = [path for path in (home / "runs").glob("*") if path.is_dir()]
-    if not folders or not (folders[0] / "events.jsonl").is_file():
-        return "starting"
+    if not folders or said(home) <= since:
+        return "loading"
     if (folders[0] / "record.json").is_file():
         return "recording"
     if list(folders[0].glob("checkpoints/.draft*")):
         return "saving"
-    lines = (folders[0] / "events.jsonl").read_text("utf-8").splitlines()
-    return PHASES.get(json.loads(lines[-1])["event"], "other") if lines else "starting"
+    whole_lines = (folders[0] / "events.jsonl").read_text("utf-8").rpartition("\n")[0]
+    return PHASES.get(json.loads(whole_lines.splitlines()[-1])["event"], "other")
 
 
 def result(home):

@@ -13,6 +13,7 @@ import pytest
 
 TIMES = int(os.environ.get("CLBENCH_FAULTS", "0"))
 METHODS = ("sequential", "mofo", "replay", "gem", "loramoe", "replay+mofo")
+AIMS = (None, "training", "evaluating", None, "saving", "recording")  # None: any moment
 CHOSEN = METHODS if TIMES else ("sequential", "replay+mofo")
 
 
@@ -33,6 +34,13 @@ def imported():
     load_model(describe(BUNDLED), device="cpu", runtime=Runtime())  # so that a child does not die while it imports
 
 
+def aimed(child, home, rng, *, aim, longest):
+    """Kill a child at any moment, or within a phase; whether it still lived."""
+    if aim is None:
+        return nursery.kill_after(child, rng.uniform(0.05, max(0.3, longest)))
+    return nursery.kill_in(child, home, aim, seconds=rng.uniform(0, 0.02))
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("method", CHOSEN)
 def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(method, tmp_path):
@@ -51,11 +59,12 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(method, tmp_p
     rng, phases, killed = random.Random(f"faults {method}"), Counter(), 0
     wanted = TIMES or 4
     while killed < wanted:
+        since = nursery.said(home)
         child = nursery.start(nursery.command(method, home), log=home / "log")
-        if nursery.kill_after(child, rng.uniform(0.05, max(0.3, seconds / 3))):
+        if aimed(child, home, rng, aim=AIMS[killed % len(AIMS)], longest=seconds / 3):
             os.waitpid(child, 0)
             killed += 1
-            phases[nursery.phase(home)] += 1
+            phases[nursery.phase(home, since=since)] += 1
         else:  # it came to its end; begin again in a new home
             assert nursery.result(home) == expected
             home = tmp_path / f"killed-{killed}"
