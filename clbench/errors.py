@@ -53,6 +53,12 @@ class RecordError(ClbenchError):
     """A run directory or record that is missing, unwritable or inconsistent."""
 
 
+class StoppedError(ClbenchError):
+    """Stopped by a signal; what was done is saved."""
+
+    exit_code = 130
+
+
 class RunError(ClbenchError):
     """The run itself failed, for instance by a loss that is not a number."""
 

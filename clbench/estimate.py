@@ -64,7 +64,9 @@ def estimate(config: RunConfig) -> Estimate:
         train_tokens=trained
         * sum(times * sum(len(one.ids) for one in examples) for times, examples in zip(epochs, encoded, strict=True)),
         prompts=sum(len(one.test) for one in asked),
-        max_generated_tokens=sum(len(one.test) * min(one.task.max_new_tokens, limit) for one in asked),
+        max_generated_tokens=sum(
+            len(one.test) * min(one.task.max_new_tokens, limit) for one in asked if one.task.measure == "generate"
+        ),
         state_bytes=parameters * (BYTES_PER_PARAMETER if trained else 4),
         logits_bytes=4 * min(config.runtime.micro_batch, protocol.global_batch) * longest * vocabulary,
         checkpoint_bytes=parameters * CHECKPOINT_BYTES_PER_PARAMETER * trained,
@@ -74,11 +76,12 @@ def estimate(config: RunConfig) -> Estimate:
 def _asked(config: RunConfig) -> list[TaskData]:
     """What is answered in the whole run: in each row of R the tasks that are due, and the probes."""
     size, regime, schedule = len(config.plan.tasks), config.choice.regime, config.plan.protocol.evaluate
-    probes = [probe for probe in config.probes if probe.task.measure == "generate"]
-    asked = []
+    answered = [one for one in config.probes if one.task.measure != "loss"]
+    asked: list[TaskData] = []
     for row in [0, *(episode.row for episode in episodes(regime, size))]:
         positions = due(row, num_tasks=size, schedule=schedule, regime=regime)
-        asked += [config.data[position] for position in positions] + (probes if positions else [])
+        asked += [config.data[position] for position in positions]
+        asked += [one for one in answered if one.plan.due(row, num_tasks=size, measured=bool(positions))]
     return asked
 
 

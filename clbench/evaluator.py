@@ -1,16 +1,20 @@
-"""Evaluation: prompts in, greedy answers out; predictions are saved first and scored from what was saved."""
+"""Evaluation: prompts in, greedy answers or likelihoods of choices out; saved first and scored from what was saved."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from clbench import likelihood
 from clbench.data.batches import collate, left_pad
 from clbench.losses import autocast, forward, token_sum
 from clbench.predictions import Prediction
+from clbench.scoring import choices
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -19,9 +23,12 @@ if TYPE_CHECKING:
     from clbench.data.tokenising import Encoder
     from clbench.protocol import Protocol, Runtime
 
+CACHE_ERRORS = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
+WINDOW = 2048  # tokens of context, where a model's configuration names none
+
 
 class Answer(NamedTuple):
-    """What was generated for one prompt.
+    """What was generated for one prompt, or the likelihoods of its choices as text.
 
     Args:
         text: without special tokens.
@@ -36,18 +43,21 @@ class Answer(NamedTuple):
 
 Answers = dict[int, Answer]
 """By index of the example."""
+OnBatch = Callable[[Answers], None]
 
 
 @dataclass(slots=True)
 class Evaluator:
-    """Greedy generation under a protocol.
+    """Greedy generation and likelihoods under a protocol.
 
     Args:
-        accelerator: device and other processes; each generates its share.
+        accelerator: device and other processes; each asks its share.
         encoder: text to tokens.
         protocol: lengths and precision.
         runtime: batch size.
         tokens: tokens generated so far, on all devices.
+        caches: whether likelihoods rest on the model's cache: found out at the first batch.
+        warn: told of what the record must say.
     """
 
     accelerator: Accelerator
@@ -55,6 +65,8 @@ class Evaluator:
     protocol: Protocol
     runtime: Runtime
     tokens: int = 0
+    caches: bool | None = None
+    warn: Callable[[str], None] = field(default=lambda message: None)
 
     def predict(
         self,
@@ -62,7 +74,9 @@ class Evaluator:
         examples: Sequence[Example],
         *,
         max_new_tokens: int,
-        on_batch: Callable[[Answers], None] = lambda answers: None,
+        stop: tuple[str, ...] = (),
+        probe: bool = False,
+        on_batch: OnBatch = lambda answers: None,
         known: Answers | None = None,
     ) -> list[Prediction]:
         """Answers to all prompts, in the order of the examples.
@@ -71,18 +85,69 @@ class Evaluator:
             model: causal LM.
             examples: what is asked; their answers are only carried along.
             max_new_tokens: of the task; the protocol's `max_answer_tokens` caps it.
+            stop: texts at which an answer ends.
+            probe: bounded by the model's window instead of the protocol's lengths.
             on_batch: given each batch's answers.
             known: answers from before an interruption; batches that are whole among them are not asked again.
         """
-        prompts = self.encoder.prompts([one.prompt for one in examples])
-        limit = min(max_new_tokens, self.protocol.max_answer_tokens)
-        found: Answers = {}
+        limit = max_new_tokens if probe else min(max_new_tokens, self.protocol.max_answer_tokens)
+        room = max(1, window(model) - limit) if probe else None
+        prompts = self.encoder.prompts([one.prompt for one in examples], limit=room)
+
+        def ask(indices: list[int]) -> list[Answer]:
+            return self._generate(model, [prompts[index] for index in indices], limit=limit, stop=stop)
+
+        return self._ask_all(model, examples, self._batches(prompts), ask, on_batch=on_batch, known=known)
+
+    def choose(
+        self,
+        model: Any,
+        examples: Sequence[Example],
+        *,
+        probe: bool = False,
+        on_batch: OnBatch = lambda answers: None,
+        known: Answers | None = None,
+    ) -> list[Prediction]:
+        """Log-likelihoods of each example's choices, as the text that the scorers of `clbench.scoring.choices` read.
+
+        Args:
+            model: causal LM.
+            examples: with choices.
+            probe: see `predict`.
+            on_batch: see `predict`.
+            known: see `predict`.
+        """
+        held = self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens
+        questions = likelihood.encode(self.encoder, examples, window=window(model) if probe else held)
+        size = self.runtime.eval_batch
+        batches = likelihood.plan_batches(questions, size=size, tokens=size * held)
+
+        def ask(indices: list[int]) -> list[Answer]:
+            asked = [questions[index] for index in indices]
+            return [
+                Answer(choices.dumps(examples[index].choices, values, one.scored), False, 0)
+                for index, values, one in zip(indices, self._likelihoods(model, asked), asked, strict=True)
+            ]
+
+        return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
+
+    def _ask_all(
+        self,
+        model: Any,
+        examples: Sequence[Example],
+        batches: list[list[int]],
+        ask: Callable[[list[int]], list[Answer]],
+        *,
+        on_batch: OnBatch,
+        known: Answers | None,
+    ) -> list[Prediction]:
+        """This device's batches one by one, and what the others found."""
         model.eval()
-        for indices in self._batches(prompts):
+        found: Answers = {}
+        for indices in batches[self.accelerator.process_index :: self.accelerator.num_processes]:
             answers = {index: known[index] for index in indices if known and index in known}
             if len(answers) < len(indices):
-                generated = self._generate(model, [prompts[index] for index in indices], limit=limit)
-                answers = dict(zip(indices, generated, strict=True))
+                answers = dict(zip(indices, ask(indices), strict=True))
             found.update(answers)
             on_batch(answers)
         found = self._gather(found)
@@ -106,24 +171,53 @@ class Evaluator:
         return total / sum(one.num_answer for one in encoded)
 
     def _batches(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
-        """This device's batches of prompts of like lengths, the longest first: out of memory shows at once."""
+        """Batches of prompts of like lengths, the longest first: out of memory shows at once."""
         order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
         size = self.runtime.eval_batch
-        batches = [order[start : start + size] for start in range(0, len(order), size)]
-        return batches[self.accelerator.process_index :: self.accelerator.num_processes]
+        return [order[start : start + size] for start in range(0, len(order), size)]
 
-    def _generate(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[Answer]:
+    def _generate(
+        self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int, stop: tuple[str, ...] = ()
+    ) -> list[Answer]:
         batch = left_pad(prompts, pad=self.encoder.pad, device=self.accelerator.device)
+        stopping = {"stop_strings": list(stop), "tokenizer": self.encoder.tokenizer} if stop else {}
         with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
-            output = model.generate(**batch, max_new_tokens=limit)
+            output = model.generate(**batch, max_new_tokens=limit, **stopping)
         ends = set(model.generation_config.eos_token_id)
-        return [self._decode(row, ends=ends) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+        return [self._decode(row, ends=ends, stop=stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
 
-    def _decode(self, ids: list[int], *, ends: set[int]) -> Answer:
-        stop = next((i for i, token in enumerate(ids) if token in ends), None)
-        kept = ids if stop is None else ids[:stop]
+    def _decode(self, ids: list[int], *, ends: set[int], stop: tuple[str, ...]) -> Answer:
+        end = next((i for i, token in enumerate(ids) if token in ends), None)
+        kept = ids if end is None else ids[:end]
         text = self.encoder.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Answer(text, stop is None, len(kept) + (stop is not None))
+        cuts = [place for place in map(text.find, stop) if place >= 0]
+        text = text[: min(cuts)] if cuts else text
+        return Answer(text, end is None and not cuts, len(kept) + (end is not None))
+
+    def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
+        inner, device = getattr(model, "module", model), self.accelerator.device
+        run = {True: likelihood.scores, False: likelihood.full_scores}
+        with torch.inference_mode(), autocast(self.protocol, device):
+            if self.caches is None:
+                self.caches = self._cache_serves(partial(run[True], inner), partial(run[False], inner), asked)
+            return run[self.caches](inner, asked, pad=self.encoder.pad, device=device)
+
+    def _cache_serves(self, shared: Callable[..., Any], full: Callable[..., Any], asked: list[Any]) -> bool:
+        """Whether both ways give the same for a few questions; some models keep no cache, or keep it differently."""
+        few, where = asked[:2], {"pad": self.encoder.pad, "device": self.accelerator.device}
+        expected = full(few, **where)
+        try:
+            found = shared(few, **where)
+        except CACHE_ERRORS as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+        else:
+            loose = 1e-3 if self.protocol.precision == "fp32" else 5e-2
+            pairs = [pair for a, b in zip(found, expected, strict=True) for pair in zip(a, b, strict=True)]
+            if all(math.isclose(a, b, rel_tol=loose, abs_tol=loose) for a, b in pairs):
+                return True
+            reason = "it gives other numbers than whole forward passes"
+        self.warn(f"likelihoods without the model's cache, which is slower ({reason})")
+        return False
 
     def _gather(self, found: Answers) -> Answers:
         if self.accelerator.num_processes == 1:
@@ -131,3 +225,10 @@ class Evaluator:
         from accelerate.utils import gather_object
 
         return dict(gather_object(list(found.items())))
+
+
+def window(model: Any) -> int:
+    """Tokens of context that a model was made for."""
+    config = getattr(model, "module", model).config
+    found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return int(found or WINDOW)

@@ -22,6 +22,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
+    from clbench.external import ExternalProbe
     from clbench.methodspec import MethodSpec
     from clbench.scoring.spec import ScorerSpec
     from clbench.summaries import SummarySpec
@@ -80,6 +81,11 @@ def clbench_load_model(name: str, device: str) -> Any:
 @hookspec(firstresult=True)
 def clbench_load_dataset(source: str, locator: str, split: str) -> list[dict[str, str]] | None:
     """The `{"prompt", "answer"}` records of a task's split, for a source that is not clbench's own; or None."""
+
+
+@hookspec(firstresult=True)
+def clbench_load_probe(name: str) -> ExternalProbe | None:
+    """The probe of another library for a name with a colon, such as `lm-eval:mmlu`; or None."""
 
 
 @hookspec(firstresult=True)

@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import Field
 
 from clbench import atomic
+from clbench.consistency import contradictions
 from clbench.errors import MatrixError, RecordError
+from clbench.hashing import digest
 from clbench.home import packaged
 from clbench.markdown import BEGIN, escape, replace_block, table
 from clbench.matrix import ResultMatrix
@@ -214,6 +216,12 @@ def _table(rows: Sequence[Mapping[str, str]], headings: Sequence[str]) -> str:
     return table(headings, [[row[heading] for heading in headings] for row in rows], numeric=numeric)
 
 
+def _probes(board: Board) -> dict[str, str]:
+    """What was scored and never trained on, with a hash of what was asked."""
+    names = ", ".join(f"{name} ({identity[:8]})" for name, identity in sorted(board.probes.items()))
+    return {"Probes": names} if names else {}
+
+
 def describe(board: Board) -> str:
     """What the runs of a board have in common, in words."""
     protocol = board.protocol
@@ -223,6 +231,7 @@ def describe(board: Board) -> str:
         "Stream": f"{stream} (data {board.data[:8]}, tasks {board.tasks[:8]})",
         "Protocol": f"{protocol['name']}{' with ' + changed if changed else ''}",
         "Base model": f"{board.model['name']} ({board.model['hash'][:8]})",
+        **_probes(board),
         "Scorers": f"version {board.scorer_version}; ranked by {protocol['scorer']} scores, 0–1",
         "Spread": "± is the sample standard deviation over n runs; for differences the 95 % t-interval of pairs",
     }
@@ -245,8 +254,9 @@ class Loaded:
 
 
 def load_board(folder: Path, *, leaderboards: Path) -> Loaded:
-    """Read a board's records; a record must lie where its content says."""
+    """Read a board's records; each must lie where its content says, fit together, and be no copy of another."""
     records, problems = [], []
+    seen: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.json")):
         try:
             record = read_record(path)
@@ -256,8 +266,22 @@ def load_board(folder: Path, *, leaderboards: Path) -> Loaded:
         if record.path(leaderboards) != path:
             problems.append(f"{path}: belongs at {record.path(leaderboards)}; move it there, or restore its content")
             continue
+        if wrong := contradictions(record):
+            problems.append(f"{path}: contradicts itself: {'; '.join(wrong)}; restore its content, or remove it")
+            continue
+        first = seen.setdefault(_content(record), path)
+        if first != path:
+            problems.append(f"{path}: has the predictions of {first.stem}, so it is no further run; remove it")
+            continue
         records.append(record)
     return Loaded(records, problems)
+
+
+def _content(record: Record) -> str:
+    """What no second run of a method has that trains: its predictions."""
+    if not record.predictions or record.method.regime == "frozen":
+        return record.run
+    return digest([record.method.label, record.method.packages, record.tasks, record.predictions])
 
 
 def board_text(name: str, loaded: Loaded, *, old: str, summaries: Sequence[SummarySpec], plugins: Any = None) -> str:
@@ -269,6 +293,17 @@ def board_text(name: str, loaded: Loaded, *, old: str, summaries: Sequence[Summa
     block = own or render(board, loaded.records, style=style, summaries=summaries)
     heading = "" if BEGIN in old else f"# {escape(name)}\n"
     return replace_block(old or heading, block, where=f"{name}.md")
+
+
+def _orphans(leaderboards: Path) -> list[Path]:
+    """Folders that boards without a folder of records would have."""
+    found = (leaderboards / "results" / path.stem for path in sorted(leaderboards.glob("*.md")) if _is_board(path))
+    return [folder for folder in found if not folder.is_dir()]
+
+
+def _is_board(path: Path) -> bool:
+    """Whether a text was made from records, unlike a README beside it."""
+    return path.is_file() and BEGIN in path.read_text(encoding="utf-8", errors="replace")
 
 
 def board_folders(leaderboards: Path, *, board: str | None = None) -> list[Path]:
@@ -291,7 +326,7 @@ class Update:
     Args:
         path: of the markdown.
         stale: whether it was not what its records say.
-        problems: invalid records, which were left out.
+        problems: invalid records, which were left out; or that there is no record at all.
     """
 
     path: Path
@@ -309,7 +344,7 @@ def update(
 ) -> list[Update]:
     """Make the markdown of all boards (or one) again; with `write` off only tell what is stale."""
     updates = []
-    for folder in board_folders(leaderboards, board=board):
+    for folder in [*board_folders(leaderboards, board=board), *(_orphans(leaderboards) if board is None else ())]:
         with atomic.lock(leaderboards) if write else contextlib.nullcontext():
             updates.append(_update_one(folder, leaderboards, summaries=summaries, write=write, plugins=plugins))
     return updates
@@ -322,7 +357,8 @@ def _update_one(
     path = leaderboards / f"{folder.name}.md"
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     if not loaded.records:
-        return Update(path, False, loaded.problems)
+        orphan = [f"{path}: there is no record for this board; remove it, or restore {folder}"] if BEGIN in old else []
+        return Update(path, False, loaded.problems or orphan)
     new = board_text(folder.name, loaded, old=old, summaries=summaries, plugins=plugins)
     if write and new != old:
         atomic.write_text(path, new)

@@ -6,17 +6,19 @@ One JSONL file for each cell of R: `predictions/<row>/<task>.jsonl`, a `{"prompt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 
 from clbench import atomic
 from clbench.data.records import read_objects
 from clbench.errors import DataError, short
 from clbench.hashing import file_digest
-from clbench.scoring import load_scorer, mean_score
+from clbench.scoring import load_scorer, record_scores
 from clbench.scoring.spec import ScorerSpec
 from clbench.task import Task
+from clbench.uncertainty import standard_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Scores:
 
     Args:
         roles: `strict` and `lenient`.
+        errors: their standard errors; None where there is but one record.
         side: further scorers, by name.
         empty: predictions without any text.
         truncated: predictions that ran into the limit.
@@ -86,6 +89,7 @@ class Scores:
     """
 
     roles: dict[str, float]
+    errors: dict[str, float | None]
     side: dict[str, float]
     empty: int
     truncated: int
@@ -100,17 +104,21 @@ def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[st
         predictions: of one task.
         scorer: a scorer's spec by name.
     """
-    records = [_extracted(task, one) for one in predictions]
-    means: Mapping[str, float] = {
-        name: mean_score(load_scorer(scorer(name)), records) for name in {*task.scorers.pairs().values(), *task.side}
-    }
+    names = {*task.scorers.pairs().values(), *task.side}
+    found = {name: score_records(task, predictions, scorer=scorer(name)) for name in names}
     return Scores(
-        roles={role: means[name] for role, name in task.scorers.pairs().items()},
-        side={name: means[name] for name in task.side},
-        empty=sum(not one.prediction for one in records),
+        roles={role: fmean(found[name]) for role, name in task.scorers.pairs().items()},
+        errors={role: standard_error(found[name]) for role, name in task.scorers.pairs().items()},
+        side={name: fmean(found[name]) for name in task.side},
+        empty=sum(not task.extract(one.prediction) for one in predictions),
         truncated=sum(one.truncated for one in predictions),
-        num_records=len(records),
+        num_records=len(predictions),
     )
+
+
+def score_records(task: Task, predictions: Sequence[Prediction], *, scorer: ScorerSpec) -> list[float]:
+    """The scores of saved predictions under one scorer, record by record."""
+    return record_scores(load_scorer(scorer), [_extracted(task, one) for one in predictions])
 
 
 def _extracted(task: Task, one: Prediction) -> Prediction:

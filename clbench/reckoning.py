@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clbench import device, secrets
+from clbench.contamination import overlaps
 from clbench.predictions import file_hashes
+from clbench.probechange import probe_changes
 from clbench.record import Costs, FootprintPart, Record
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
@@ -52,6 +54,10 @@ def make_record(
         scores={"strict": scores.rows("strict"), "lenient": scores.rows("lenient")},
         predictions=file_hashes(run_dir.path),
         probes=scores.probe_rows(),
+        errors={"strict": scores.errors.rows("strict"), "lenient": scores.errors.rows("lenient")},
+        probe_errors={name: tuple(cells) for name, cells in scores.errors.probes.items()},
+        probe_changes=probe_changes(config, run_dir, scores),
+        overlap=overlaps(config),
         drift=dict(drift),
         costs=_costs(trainer, evaluator, seconds),
         footprint=_footprint(trainer, frozen=config.choice.regime == "frozen"),

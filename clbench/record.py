@@ -42,6 +42,7 @@ class Board(Part):
         scorer_version: of clbench's scorers.
         train_examples: cap per task, None = all.
         test_examples: likewise.
+        probes: name to a hash of what is asked, for those that are not the invented world's.
         changes: what `--set` changed of the variant's own settings, for people.
     """
 
@@ -55,6 +56,7 @@ class Board(Part):
     scorer_version: str
     train_examples: int | None
     test_examples: int | None
+    probes: dict[str, str] = {}
     changes: dict[str, Any] = {}
 
     @model_validator(mode="after")
@@ -68,7 +70,8 @@ class Board(Part):
     @property
     def hash(self) -> str:
         """Of everything but `changes`, whose values stand in the other parts."""
-        return digest(self.model_dump(mode="json", exclude={"changes"}))
+        unused = {"changes"} if self.probes else {"changes", "probes"}  # boards from before there were such probes
+        return digest(self.model_dump(mode="json", exclude=unused))
 
     @property
     def name(self) -> str:
@@ -134,6 +137,18 @@ class FootprintPart(Part):
     extra_passes: float = 0.0
 
 
+class Change(Part):
+    """What training on the stream did to a probe.
+
+    Args:
+        value: score after minus score before; for a loss in nats a token.
+        error: its standard error over the records, which are the same before and after; None where it is not known.
+    """
+
+    value: float
+    error: float | None = None
+
+
 class Record(Part):
     """One finished run.
 
@@ -147,6 +162,10 @@ class Record(Part):
         scores: by role (`strict`, `lenient`): rows 0 … T over the columns of `tasks`, null = not measured.
         predictions: SHA-256 of each file of predictions, by its path in the run directory.
         probes: scores of what is never trained on: name to rows 0 … T; for a loss in nats a token.
+        errors: standard errors of `scores`, in the same form.
+        probe_errors: standard errors of `probes`; none of a loss.
+        probe_changes: name to the change from row 0 to row T; and of all scores together, `general-ability`.
+        overlap: name of a task or probe to what its records share with the training data: see `clbench.data.overlap`.
         drift: how far the parameters moved from the base model's: see `drift.measure`.
         costs: time, tokens, memory.
         footprint: of the method.
@@ -165,6 +184,10 @@ class Record(Part):
     scores: dict[Literal["strict", "lenient"], Rows]
     predictions: dict[str, str] = {}
     probes: dict[str, tuple[ProbeScore | None, ...]] = {}
+    errors: dict[Literal["strict", "lenient"], Rows] = {}
+    probe_errors: dict[str, tuple[ProbeScore | None, ...]] = {}
+    probe_changes: dict[str, Change] = {}
+    overlap: dict[str, dict[str, Any]] = {}
     drift: dict[str, Any] = {}
     costs: Costs
     footprint: FootprintPart
@@ -178,7 +201,10 @@ class Record(Part):
         for role, rows in self.scores.items():
             if len(rows) != size + 1 or any(len(row) != size for row in rows):
                 raise ValueError(f"scores.{role}: must have {size + 1} rows of {size} cells")
-        if any(len(row) != size + 1 for row in self.probes.values()):
+        for role, rows in self.errors.items():
+            if len(rows) != size + 1 or any(len(row) != size for row in rows):
+                raise ValueError(f"errors.{role}: must have {size + 1} rows of {size} cells")
+        if any(len(row) != size + 1 for row in (*self.probes.values(), *self.probe_errors.values())):
             raise ValueError(f"probes: each must have {size + 1} rows")
         for role in ("strict", self.board.protocol["scorer"]):
             if role not in self.scores:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clbench.compose import composition_notes
+from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData, data_hash
 from clbench.hashing import digest
 from clbench.method import Method
@@ -40,7 +41,7 @@ class RunConfig:
     model: ModelRef
     seed: int
     runtime: Runtime
-    probes: tuple[TaskData, ...] = ()
+    probes: tuple[ProbeData, ...] = ()
 
     def board(self) -> Board:
         """What this run may be compared with."""
@@ -56,6 +57,7 @@ class RunConfig:
             scorer_version=SCORER_VERSION,
             train_examples=self.plan.train_examples,
             test_examples=self.plan.test_examples,
+            probes={one.task.name: one.identity for one in self.probes if one.source != "world"},
             changes=dict(self.plan.changes),
         )
 
@@ -73,6 +75,8 @@ class RunConfig:
         """A readable name and a hash of everything that the result depends on (not of `runtime`)."""
         tasks = [[task.name, self.plan.groups.get(task.name)] for task in self.plan.tasks]
         content = [self.board().hash, self.choice.options(method), self.seed, tasks]
+        schedules = {one.task.name: one.plan.schedule for one in self.probes if one.source != "world"}
+        content += [schedules] if schedules else []
         model = self.model.name.rpartition("/")[2]
         label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])
@@ -88,13 +92,24 @@ class RunConfig:
 
     def describe(self, method: Method) -> dict[str, Any]:
         """The resolved configuration for `run.json`."""
+        probes = [probe.task for probe in self.plan.probes]
         return {
             "stream": self.plan.label,
             "order": {"name": self.plan.order, "tasks": [task.name for task in self.plan.tasks]},
             "method": self.method_part(method).model_dump(mode="json"),
             "model": self.model.identity(),
             "seed": self.seed,
-            "tasks": {task.name: task.model_dump(mode="json") for task in (*self.plan.tasks, *self.plan.probes)},
+            "tasks": {task.name: task.model_dump(mode="json") for task in (*self.plan.tasks, *probes)},
             "board": {"name": self.board().name, **self.board().model_dump(mode="json")},
+            "probes": {
+                one.task.name: {
+                    "source": one.source,
+                    "schedule": one.plan.schedule,
+                    "examples": one.plan.examples,
+                    "data": one.hash,
+                    **({"external": one.external.identity} if one.external else {}),
+                }
+                for one in self.probes
+            },
             "runtime": self.runtime.model_dump(mode="json"),
         }

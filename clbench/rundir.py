@@ -69,7 +69,7 @@ class RunDir:
         for path in self.path.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.name != ".lock":
+            elif path.name not in atomic.LOCK_FILES:
                 path.unlink()
 
     @property

@@ -16,6 +16,7 @@ from clbench.data.example import Example, TrainingData
 from clbench.drafts import drop_drafts, drop_rows
 from clbench.episodes import Episode, episodes, num_steps
 from clbench.errors import ClbenchError, RunError
+from clbench.guards import SHARDED, Guards
 from clbench.method import Experience, Method, Run
 from clbench.models import load_model
 from clbench.progress import Progress
@@ -151,6 +152,7 @@ class _Loop:
             warnings=self.warnings,
             on_batch=self._stop_if_asked,
         )
+        self.guards = Guards(config, self.evaluator, active=not self.sharded)
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.device)
         self._start(loaded)
@@ -169,6 +171,7 @@ class _Loop:
             )
         if self.sharded:
             self.warnings["no checkpoints: parameters are sharded, so an interrupted run begins again"] = 1
+            self.warnings[SHARDED] = 1
 
     def _load_model(self) -> LoadedModel:
         config = self.config
@@ -237,6 +240,7 @@ class _Loop:
         cursor = Cursor(**self.saved["cursor"])
         runstate.restore(self.trainer, self.saved["run"])
         self.scores.load_state_dict(self.saved["scores"])
+        self.guards.load_state_dict(self.saved["guards"])
         self.seconds, self.evaluator.tokens = dict(self.saved["seconds"]), self.saved["generated_tokens"]
         if self.run_dir.writable:
             drop_rows(self.run_dir.path, after=cursor.row - (cursor.stage != "measure"))
@@ -252,6 +256,7 @@ class _Loop:
             {
                 "run": runstate.capture(self.trainer, start=self.versions),
                 "scores": self.scores.state_dict(),
+                "guards": self.guards.state_dict(),
                 "seconds": dict(self.seconds),
                 "generated_tokens": self.evaluator.tokens,
             },
@@ -374,6 +379,7 @@ class _Loop:
         began = time.perf_counter()
         self.run_dir.event("measuring", row=row)
         with self.method.evaluating(self.run_state):
+            self.guards.look(self.run_state, row=row)
             scores = self.scores.measure(self.run_state.model, row=row)
         if scores:
             self.seconds["eval"] += time.perf_counter() - began

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
 from clbench.drafts import Draft
 from clbench.episodes import due
 from clbench.matrix import Cell, ResultMatrix, Row
 from clbench.methodspec import Regime
-from clbench.predictions import Scores, predictions_path, save, score
+from clbench.predictions import Prediction, Scores, predictions_path, save, score
 from clbench.progress import Progress
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
 from clbench.scoring.spec import ScorerSpec
 
 if TYPE_CHECKING:
-    from clbench.evaluator import Answers, Evaluator
+    from clbench.evaluator import Answers, Evaluator, OnBatch
 
 ROLES = ("strict", "lenient")
+
+
+@dataclasses.dataclass(slots=True)
+class Errors:
+    """Standard errors of what was measured.
+
+    Args:
+        tasks: by role, as R with its base row.
+        probes: by name, rows 0 … T.
+    """
+
+    tasks: dict[str, list[list[Cell]]]
+    probes: dict[str, list[Cell]]
+
+    def rows(self, role: str) -> tuple[Row, ...]:
+        """Those of R with its base row."""
+        return tuple(tuple(cells) for cells in self.tasks[role])
 
 
 class Scorekeeper:
@@ -52,6 +70,10 @@ class Scorekeeper:
         names = [task.name for task in config.plan.tasks]
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
         self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
+        self.errors = Errors(
+            {role: [[None] * len(names) for _ in range(len(names) + 1)] for role in ROLES},
+            {name: list(cells) for name, cells in self.probes.items()},
+        )
 
     @property
     def ranking(self) -> str:
@@ -67,15 +89,18 @@ class Scorekeeper:
         plan, data = self.config.plan, self.config.data
         size, schedule, regime = len(plan.tasks), plan.protocol.evaluate, self.config.choice.regime
         positions = due(row, num_tasks=size, schedule=schedule, regime=regime)
-        if not positions:
+        probes = [one for one in self.config.probes if one.plan.due(row, num_tasks=size, measured=bool(positions))]
+        if not positions and not probes:
             return {}
         cells: dict[str, list[Cell]] = {role: [None] * size for role in ROLES}
-        total = sum(len(one.test) for one in (*(data[position] for position in positions), *self.config.probes))
+        total = sum(len(one.test) for one in (*(data[position] for position in positions), *probes))
         with self.progress.task(f"score {row}/{size}", total=total):
             for position in positions:
-                for role, value in self._score(model, row, data[position]).roles.items():
-                    cells[role][position] = value
-            for probe in self.config.probes:
+                scores = self._score(model, row, data[position])
+                for role in ROLES:
+                    cells[role][position] = scores.roles[role]
+                    self.errors.tasks[role][row][position] = scores.errors[role]
+            for probe in probes:
                 self.probes[probe.task.name][row] = self._probe(model, row, probe)
         self._set_row(row, {role: tuple(values) for role, values in cells.items()})
         self.run_dir.event("scored", row=row, **cells)
@@ -92,9 +117,7 @@ class Scorekeeper:
             self.progress.advance(len(answers))
             self.on_batch()
 
-        predictions = self.evaluator.predict(
-            model, data.test, max_new_tokens=task.max_new_tokens, on_batch=on_batch, known=draft.read(len(data.test))
-        )
+        predictions = self._ask(model, data, on_batch=on_batch, known=draft.read(len(data.test)))
         if self.run_dir.writable:
             save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
@@ -104,10 +127,39 @@ class Scorekeeper:
                 self.warnings[message] = self.warnings.get(message, 0) + number
         return scores
 
-    def _probe(self, model: Any, row: int, data: TaskData) -> float:
+    def _ask(self, model: Any, data: TaskData, *, on_batch: OnBatch, known: Answers) -> list[Prediction]:
+        task, probe = data.task, isinstance(data, ProbeData) and data.source != "world"
+        if isinstance(data, ProbeData) and data.external is not None:
+            return self._ask_external(model, data)
+        if task.measure == "choice":
+            return self.evaluator.choose(model, data.test, probe=probe, on_batch=on_batch, known=known)
+        return self.evaluator.predict(
+            model,
+            data.test,
+            max_new_tokens=task.max_new_tokens,
+            stop=task.stop,
+            probe=probe,
+            on_batch=on_batch,
+            known=known,
+        )
+
+    def _ask_external(self, model: Any, data: ProbeData) -> list[Prediction]:
+        assert data.external is not None
+        model.eval()
+        judged = data.external.measure(
+            getattr(model, "module", model),
+            self.evaluator.encoder.tokenizer,
+            batch_size=self.evaluator.runtime.eval_batch,
+            limit=data.plan.examples,
+        )
+        return [Prediction(one.prompt, one.prediction(), one.answer) for one in judged]
+
+    def _probe(self, model: Any, row: int, data: ProbeData) -> float:
         """A probe's number: its score in the ranking role, or its mean loss."""
-        if data.task.measure == "generate":
-            return self._score(model, row, data).roles[self.ranking]
+        if data.task.measure != "loss":
+            scores = self._score(model, row, data)
+            self.errors.probes[data.task.name][row] = scores.errors[self.ranking]
+            return scores.roles[self.ranking]
         loss = self.evaluator.mean_loss(model, data.test)
         self.progress.advance(len(data.test))
         return loss
@@ -115,11 +167,13 @@ class Scorekeeper:
     def state_dict(self) -> dict[str, Any]:
         """R so far, for a checkpoint."""
         rows = {role: list(self.rows(role)) for role in ROLES}
-        return {"rows": rows, "probes": {name: list(cells) for name, cells in self.probes.items()}}
+        probes = {name: list(cells) for name, cells in self.probes.items()}
+        return {"rows": rows, "probes": probes, "errors": dataclasses.asdict(self.errors)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up R where a checkpoint left it."""
         self.probes = {name: list(cells) for name, cells in state["probes"].items()}
+        self.errors = Errors(**state["errors"])
         for row in range(len(self.config.plan.tasks) + 1):
             cells = {role: tuple(state["rows"][role][row]) for role in ROLES}
             if any(cell is not None for values in cells.values() for cell in values):
@@ -132,8 +186,12 @@ class Scorekeeper:
             return
         if regime == "frozen":
             self.probes = {name: [values[0]] * len(values) for name, values in self.probes.items()}
+            self.errors.probes = {name: [values[0]] * len(values) for name, values in self.errors.probes.items()}
         for row in range(1, len(self.config.plan.tasks) + 1):
-            self._set_row(row, {role: _known_row(matrix, row, regime) for role, matrix in self.matrices.items()})
+            self._set_row(row, {role: _known_row(self.rows(role), row, regime) for role in ROLES})
+        for role, rows in self.errors.tasks.items():
+            known = [list(_known_row(rows, row, regime)) for row in range(1, len(rows))]
+            self.errors.tasks[role] = [rows[0], *known]
 
     def _set_row(self, row: int, cells: dict[str, Row]) -> None:
         for role in ROLES:
@@ -151,11 +209,12 @@ class Scorekeeper:
         return {name: tuple(values) for name, values in self.probes.items()}
 
 
-def _known_row(matrix: ResultMatrix, row: int, regime: Regime) -> Row:
-    base = _base(matrix)
+def _known_row(rows: Sequence[Sequence[Cell]], row: int, regime: Regime) -> Row:
+    """A row from what was measured: the base model's, or each task's own model's for those learned by then."""
+    base = tuple(rows[0])
     if regime == "frozen":
         return base
-    return tuple(matrix.rows[j][j] if j < row else base[j] for j in range(matrix.num_tasks))
+    return tuple(rows[j + 1][j] if j < row else base[j] for j in range(len(base)))
 
 
 def _base(matrix: ResultMatrix) -> Row:

@@ -6,14 +6,17 @@ Nothing is written before all that the user said has been understood: stream, me
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clbench import atomic, leaderboard
-from clbench.data.sources import TaskData, load_probe_data, load_stream_data
+from clbench import atomic, home, leaderboard
+from clbench.data.probes import load_probe_data
+from clbench.data.sources import TaskData, load_stream_data
+from clbench.errors import OptionError
 from clbench.models import describe
 from clbench.protocol import Runtime
 from clbench.record import Record
@@ -21,11 +24,27 @@ from clbench.registry import Registry, check_option_names
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
 from clbench.scoring import load_scorer
-from clbench.stream import StreamPlan, resolve
+from clbench.stream import PlannedProbe, Schedule, StreamPlan, resolve
+from clbench.task import Scorers, Task
 from clbench.taskfiles import LoadedStream
 
 if TYPE_CHECKING:
     from clbench.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """What is to be asked beside the stream's tasks.
+
+    Args:
+        names: of probes, groups, files, or of another library's (`lm-eval:mmlu`); `none` leaves the stream's own out.
+        limit: records of each at most.
+        schedule: in which rows of R.
+    """
+
+    names: tuple[str, ...] = ()
+    limit: int | None = None
+    schedule: Schedule = "before-after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,8 @@ class Request:
         fresh: run again what is finished.
         revision: of a Hub model.
         trust_remote_code: of a Hub model.
+        probes: names of probes and groups beside the stream's own.
+        data_dir: folder of local files.
     """
 
     stream: LoadedStream
@@ -63,6 +84,8 @@ class Request:
     fresh: bool = False
     revision: str | None = None
     trust_remote_code: bool = False
+    probes: ProbeRequest = ProbeRequest()
+    data_dir: Path | None = None
 
 
 def prepare(request: Request, registry: Registry) -> list[RunConfig]:
@@ -71,14 +94,14 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     Raises:
         ClbenchError: anything that is wrong with the request.
     """
-    plans = [_plan(request, order) for order in request.orders]
+    plans = [_plan(request, order, registry) for order in request.orders]
     choices = [registry.composition(text) for text in dict.fromkeys(request.methods)]
     check_option_names(request.options, choices)
     for choice in choices:
         choice.create(request.options)
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
-    probes = tuple(load_probe_data(plans[0]))
+    probes = tuple(load_probe_data(plans[0], data_dir=request.data_dir))
     model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
     return [
         RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime, probes)
@@ -88,23 +111,83 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     ]
 
 
-def _plan(request: Request, order: str | None) -> StreamPlan:
+def _plan(request: Request, order: str | None, registry: Registry) -> StreamPlan:
     loaded = request.stream
-    return resolve(
+    plan = resolve(
         loaded.stream,
         tasks=loaded.tasks,
-        base_dir=loaded.base_dir,
+        base_dir=_base_dir(request),
         variant=request.variant,
         order=order,
         changes=request.settings,
     )
+    own = () if "none" in request.probes.names else plan.probes
+    asked = {one.task.name: one for one in (*own, *_asked_probes(request.probes, registry))}
+    for task in plan.tasks:
+        if task.name in asked:
+            raise OptionError(f"--probe {task.name}: is a task of the stream itself, and scored in any case")
+    return dataclasses.replace(plan, probes=tuple(asked.values()))
+
+
+def _base_dir(request: Request) -> Path:
+    """What the paths of the stream's tasks are relative to."""
+    loaded = request.stream
+    if request.data_dir is not None and not request.data_dir.is_dir():
+        raise OptionError(f"--data {request.data_dir}: is no folder")
+    local = loaded.stream.variants.get(request.variant)
+    shipped = loaded.base_dir.is_relative_to(home.packaged("tasks").resolve())
+    if shipped and local is not None and local.source == "files" and request.data_dir is None:
+        name = f"{loaded.stream.name}:{request.variant}"
+        raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
+    return request.data_dir or loaded.base_dir
+
+
+def _asked_probes(asked: ProbeRequest, registry: Registry) -> Iterator[PlannedProbe]:
+    for name in asked.names:
+        if name == "none":
+            continue
+        if ":" in name and not home.is_file(name):
+            yield _external(name, asked, registry)
+            continue
+        for task, base_dir in registry.catalog().probes(name):
+            yield PlannedProbe(task, asked.limit, asked.schedule, given=True, base_dir=base_dir)
+
+
+def _external(name: str, asked: ProbeRequest, registry: Registry) -> PlannedProbe:
+    found = registry.plugins.manager.hook.clbench_load_probe(name=name)
+    if found is None:
+        library = name.partition(":")[0]
+        raise OptionError(
+            f"--probe {name}: no plugin asks the probes of {library!r}; `clbench doctor` lists the plugins"
+            + ("; pip install clbench-lm-eval" if library == "lm-eval" else "")
+        )
+    task = Task(
+        task=found.name,
+        summary=found.summary,
+        data={"external": found.name},
+        measure="external",
+        scorers=Scorers(strict="stated"),
+    )
+    return PlannedProbe(task, asked.limit, asked.schedule, given=True, external=found)
 
 
 def _check_scorers(plan: StreamPlan, registry: Registry) -> None:
     """Before hours of training, not after them."""
-    for task in (*plan.tasks, *plan.probes):
+    for task in (*plan.tasks, *(probe.task for probe in plan.probes)):
         for name in {*task.scorers.pairs().values(), *task.side}:
-            load_scorer(registry.scorer(name))
+            spec = registry.scorer(name)
+            load_scorer(spec)
+            if spec.runs_programs:
+                _check_sandbox(task.name)
+
+
+def _check_sandbox(task: str) -> None:
+    """Whether what a model writes may and can be run."""
+    from clbench import sandbox
+
+    if not sandbox.allowed():
+        raise OptionError(f"{task} runs what the model writes, in a sandbox (docs/sandbox.md): --allow-code allows it")
+    sandbox.check()
 
 
 def _ordered(data: Mapping[str, TaskData], plan: StreamPlan) -> tuple[TaskData, ...]:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -17,6 +17,11 @@ from clbench.errors import FileError, OptionError, did_you_mean, pydantic_line, 
 from clbench.hashing import digest
 from clbench.protocol import Protocol
 from clbench.task import Frozen, Name, Task
+
+if TYPE_CHECKING:
+    from clbench.external import ExternalProbe
+
+Schedule = Literal["every", "before-after"]
 
 
 class Variant(Frozen):
@@ -29,6 +34,7 @@ class Variant(Frozen):
         test_examples: likewise for the test split.
         probes: tasks that are scored in every row and never trained on: what the base model must not lose.
         probe_examples: how many records of each probe.
+        shuffle: seed by which training records are shuffled before they are cut; left out, they stay as they stand.
         protocol: changes to the stream's protocol.
         summary: one line for people.
     """
@@ -39,6 +45,7 @@ class Variant(Frozen):
     test_examples: int | None = Field(default=None, ge=1)
     probes: tuple[Name, ...] = ()
     probe_examples: int | None = Field(default=None, ge=1)
+    shuffle: int | None = Field(default=None, ge=0)
     protocol: dict[str, Any] = {}
     summary: str = ""
 
@@ -156,6 +163,37 @@ class Stream(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedProbe:
+    """A probe as it will be asked.
+
+    Args:
+        task: what is asked.
+        examples: how many records at most; all when None.
+        schedule: in `every` row of R that is measured, or only `before-after` the stream.
+        given: whether the user asked for it; else it belongs to the stream.
+        base_dir: folder of its files, when it is not the one given by `--data`.
+        external: who asks instead of clbench.
+    """
+
+    task: Task
+    examples: int | None = None
+    schedule: Schedule = "every"
+    given: bool = False
+    base_dir: Path | None = None
+    external: ExternalProbe | None = None
+
+    def due(self, row: int, *, num_tasks: int, measured: bool) -> bool:
+        """Whether it is asked in a row of R.
+
+        Args:
+            row: 0 … T.
+            num_tasks: T.
+            measured: whether anything else is measured in that row.
+        """
+        return measured if self.schedule == "every" else row in (0, num_tasks)
+
+
+@dataclass(frozen=True, slots=True)
 class StreamPlan:
     """One stream as it will run.
 
@@ -171,8 +209,8 @@ class StreamPlan:
         train_examples: cap per task, None = all.
         test_examples: cap per task, None = all.
         protocol: how.
-        probes: scored in every row, never trained on.
-        probe_examples: cap per probe, None = all.
+        probes: scored and never trained on.
+        shuffle: seed of the training records' order, None = as they stand.
         changes: what differs from the variant's own settings, `protocol.epochs` to its value.
         groups: task name to its type.
     """
@@ -188,8 +226,8 @@ class StreamPlan:
     train_examples: int | None
     test_examples: int | None
     protocol: Protocol
-    probes: tuple[Task, ...] = ()
-    probe_examples: int | None = None
+    probes: tuple[PlannedProbe, ...] = ()
+    shuffle: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
 
@@ -215,7 +253,7 @@ class StreamPlan:
         }
 
 
-STREAM_KEYS = ("train_examples", "test_examples", "probe_examples")
+STREAM_KEYS = ("train_examples", "test_examples", "probe_examples", "shuffle")
 
 
 def resolve(
@@ -259,8 +297,8 @@ def resolve(
         train_examples=chosen.train_examples,
         test_examples=chosen.test_examples,
         protocol=protocol,
-        probes=tuple(tasks[name].in_variant(variant) for name in chosen.probes),
-        probe_examples=chosen.probe_examples,
+        probes=tuple(PlannedProbe(tasks[name].in_variant(variant), chosen.probe_examples) for name in chosen.probes),
+        shuffle=chosen.shuffle,
         changes=_differences("stream", own, chosen) | _differences("protocol", stream.protocol_of(own), protocol),
         groups={task: group for group, members in stream.groups.items() for task in members},
     )

@@ -241,7 +241,7 @@ def retention_facts(r: ResultMatrix) -> float:
 
 def delta_general_ability(r: ResultMatrix) -> float:
     """ΔR^G = (1/M) Σ_m (R^m[T] − R^m[0]) over the probes that are scored from 0 to 1. TRACE (2023). ↑."""
-    names = [name for name in r.probes if not name.endswith("/text")]
+    names = [name for name in r.probes if not name.endswith("text")]
     if not names:
         raise MatrixError("needs probes")
     return fmean(last - base for base, last in (_probe_ends(r, name) for name in names))

@@ -16,24 +16,21 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
+from clbench import templates
 from clbench.errors import pydantic_line
+from clbench.forms import Form
+from clbench.frozen import Frozen
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)?$", max_length=80)]
-
-
-class Frozen(BaseModel):
-    """Base of everything that a user writes: immutable, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=20_000)
 
 
 class Template(Frozen):
@@ -95,11 +92,66 @@ class Extract(Frozen):
 
 
 class Files(Frozen):
-    """JSON or JSONL files of `{"prompt", "answer"}` records, relative to the file that names them."""
+    """JSON or JSONL files, relative to the stream file that names them or to the folder given by `--data`.
+
+    Args:
+        train: records to learn from.
+        test: records to score on.
+        eval: records to choose settings by.
+        shots: records that a few-shot prompt begins with.
+        worked: a text that it begins with instead, by group: `bbh/cot-prompts/{group}.txt`. What stands before a line
+            of five hyphens is left out.
+    """
 
     train: str | None = None
     test: str
     eval: str | None = None
+    shots: str | None = None
+    worked: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that tasks which have no shots keep their hash."""
+        return {k: v for k, v in handler(self).items() if k not in {"shots", "worked"} or v is not None}
+
+
+class HubSplit(Frozen):
+    """A split of another data set than the one it stands beside.
+
+    Args:
+        path: id of the data set.
+        config: its configuration.
+        revision: commit or tag; the newest when left out.
+        split: which one.
+    """
+
+    path: str
+    config: str | None = None
+    revision: str | None = None
+    split: str = "test"
+
+
+class Hub(Frozen):
+    """A data set of the Hugging Face Hub, or a folder that `datasets` reads as one.
+
+    Args:
+        path: its id.
+        config: its configuration; of several, all are read, and each record gets a column `config`.
+        revision: commit or tag; the newest when left out.
+        train: split to learn from.
+        test: split to score on; it may be another data set's.
+        shots: split that a few-shot prompt begins with; likewise.
+    """
+
+    path: str
+    config: str | tuple[str, ...] | None = None
+    revision: str | None = None
+    train: str | None = None
+    test: str | HubSplit = "test"
+    shots: str | HubSplit | None = None
+
+
+Locator = str | Files | Hub
 
 
 class Task(Frozen):
@@ -110,13 +162,20 @@ class Task(Frozen):
         version: raised whenever a score could change.
         summary: one line for people.
         language: ISO code, or `code/python`.
-        data: for each source of records, where it finds this task: `trace` and `mini` a name, `files` paths.
+        data: for each source of records, where it finds this task: `trace` and `mini` a name, `files` paths, `hub` a
+            data set.
+        forms: how a record's columns become a prompt and an answer; a record has just these two when there are none.
+        shots: solved examples before each question.
+        preamble: template of what stands before all, over `group`.
+        separator: between the shots, and before the question.
         template: the prompt's fixed words.
-        measure: `generate` an answer and score it, or the mean `loss` of the given one (probes only; lower is better).
+        measure: `generate` an answer and score it; which of the choices is the likeliest (`choice`); or the mean
+            `loss` of the given answer (probes only; lower is better).
         scorers: how an answer is scored.
         side: further scorers, reported and never ranked by.
         extract: where in a prediction the answer stands.
         max_new_tokens: greedy decoding stops here.
+        stop: and where one of these texts was written.
         budgets: published numbers of epochs by name (`paper-ft`, `paper-lora`, `script`).
         rows: for each variant, the number of records that its splits must have.
         source: paper and metric's origin.
@@ -128,13 +187,18 @@ class Task(Frozen):
     version: int = Field(default=1, ge=1)
     summary: str = ""
     language: str = "en"
-    data: dict[str, str | Files]
+    data: dict[str, Locator]
+    forms: tuple[Form, ...] = ()
+    shots: int = Field(default=0, ge=0, le=64)
+    preamble: str = ""
+    separator: str = "\n\n"
     template: Template = Template()
-    measure: Literal["generate", "loss"] = "generate"
+    measure: Literal["generate", "choice", "loss", "external"] = "generate"
     scorers: Scorers
     side: tuple[str, ...] = ()
     extract: Extract = Extract()
     max_new_tokens: int = Field(default=64, ge=1, le=4096)
+    stop: tuple[str, ...] = ()
     budgets: dict[str, Annotated[int, Field(ge=1)]] = {}
     rows: dict[str, dict[str, int]] = {}
     source: str = ""
@@ -150,6 +214,24 @@ class Task(Frozen):
     def slug(self) -> str:
         """The name as a file name."""
         return self.task.replace("/", "--")
+
+    @field_validator("preamble")
+    @classmethod
+    def _is_template(cls, value: str) -> str:
+        templates.check(value)
+        return value
+
+    @model_validator(mode="after")
+    def _measure_has_what_it_needs(self) -> Task:
+        if self.measure == "choice" and any(not form.choices for form in self.forms):
+            raise ValueError("measure: choice needs `choices` in every form")
+        if self.measure == "choice" and not self.forms:
+            raise ValueError("measure: choice needs `forms` with `choices`")
+        if (self.measure == "loss") != self.name.endswith("text"):
+            raise ValueError("task: what measures a loss has a name that ends in `text`, and nothing else has")
+        if self.shots and not self.forms:
+            raise ValueError("shots: need `forms`")
+        return self
 
     @model_validator(mode="after")
     def _variants_are_tasks(self) -> Task:
@@ -169,7 +251,14 @@ class Task(Frozen):
         return Task.model_validate(own | changes)
 
     def identity(self) -> dict[str, Any]:
-        """What a score depends on, for hashing: not the words for people, not the published budgets."""
+        """What a score depends on, for hashing: not the words for people, not the published budgets.
+
+        What came later than version 1 counts only where it is set, so that older results keep their boards.
+        """
+        unset = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
         return self.model_dump(
-            mode="json", exclude={"summary", "source", "license", "budgets", "rows", "variants", "language"}
+            mode="json", exclude={"summary", "source", "license", "budgets", "rows", "variants", "language", *unset}
         )
+
+
+LATER = {"forms", "shots", "preamble", "separator", "stop"}

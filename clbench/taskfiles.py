@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from clbench import home
 from clbench.errors import ClbenchError, FileError, did_you_mean, unknown_name
 from clbench.preset import Preset
+from clbench.probegroup import ProbeGroup
 from clbench.stream import Stream
 from clbench.task import Frozen, Task
 
@@ -173,13 +174,14 @@ class Catalog:
     task_paths: dict[str, Path]
     stream_paths: dict[str, Path]
     preset_paths: dict[str, Path] = field(default_factory=dict)
+    group_paths: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def find(cls, roots: Iterable[Path], streams: Iterable[Path] = ()) -> Catalog:
         """List the files without reading them: a task's name is its path, a stream's its file name.
 
         Args:
-            roots: folders of tasks, each with folders `streams/` and `presets/` or without.
+            roots: folders of tasks, each with folders `streams/`, `presets/` and `groups/` or without.
             streams: single stream files outside them.
 
         Raises:
@@ -192,6 +194,8 @@ class Catalog:
                     found._add(found.stream_paths, path.stem, path)
                 elif path.parent.name == "presets":
                     found._add(found.preset_paths, path.stem, path)
+                elif path.parent.name == "groups":
+                    found._add(found.group_paths, path.stem, path)
                 else:
                     found._add(found.task_paths, path.relative_to(root).with_suffix("").as_posix(), path)
         for path in streams:
@@ -213,6 +217,27 @@ class Catalog:
         if task.name != name:
             raise FileError(f"{self.task_paths[name]}:1: says task {task.name!r}, but its path says {name!r}")
         return task
+
+    def probes(self, name: str) -> list[tuple[Task, Path | None]]:
+        """The tasks that `--probe NAME` means: one by its short or whole name, a group's, or a user's own file.
+
+        Returns:
+            Each with the folder that its files are relative to; None where `--data` says it.
+        """
+        if name.endswith((".yaml", ".yml")) or home.is_file(name):
+            path = Path(name)
+            return [(read_task(path), path.resolve().parent)]
+        if name in self.group_paths:
+            return [(self.task(member), None) for member in self.group(name).probes]
+        full = next((path for path in (name, f"probes/{name}") if path in self.task_paths), None)
+        if full is None:
+            known = [path.removeprefix("probes/") for path in self.task_paths if path.startswith("probes/")]
+            raise unknown_name("probe", name, [*self.group_paths, *known, "path/to/your-probe.yaml"])
+        return [(self.task(full), None)]
+
+    def group(self, name: str) -> ProbeGroup:
+        """Read one group of probes."""
+        return build(ProbeGroup, read_yaml(self.group_paths[name]))
 
     def preset(self, name: str) -> Preset:
         """Read one preset by name, or by the path of a user's own file."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from clbench.consistency import contradictions
 from clbench.data.sources import data_hash, load_stream_data
 from clbench.errors import ClbenchError, RecordError
 from clbench.hashing import digest
@@ -58,6 +59,7 @@ def _checks(run_dir: RunDir, registry: Registry, leaderboards: Path) -> Iterator
         return
     yield Check("record", "ok")
     steps: dict[str, Callable[[], str]] = {
+        "consistency": lambda: "; ".join(contradictions(record)),
         "predictions": lambda: _predictions(run_dir, record),
         "scores": lambda: _scores(run_dir, record, registry),
         "matrix.json": lambda: _matrix(run_dir, record),

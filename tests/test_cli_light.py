@@ -241,7 +241,7 @@ def test_ls_streams_says_what_trace_means_here(call):
 
 
 def test_ls_everything(call):
-    assert set(call("ls", "--json").json) == {"streams", "tasks", "methods", "metrics", "models", "presets"}
+    assert set(call("ls", "--json").json) == {"streams", "tasks", "methods", "metrics", "models", "presets", "probes"}
     assert "trace/py150" in call("ls").out
 
 
@@ -397,7 +397,7 @@ def test_invalid_record_is_reported_and_fails(call, saved, make_record, home):
     for flags in ([], ["--check"]):
         done = call("leaderboard", *flags)
         assert done.code == 1
-        assert f"left out: {path}: is not JSON" in done.out
+        assert f"problem: {path}: is not JSON" in done.out
     assert "sequential" in (home / "leaderboards" / f"{good.board.name}.md").read_text()
 
 

@@ -12,7 +12,7 @@ MARK = f"{hookspecs.PROJECT}_spec"
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if hasattr(hook, MARK)}
 DOCS = Path(__file__).parent.parent / "docs" / "hooks.md"
 REGISTRATION = {"methods", "streams", "task_dirs", "metrics", "summaries", "commands"}
-RESOLUTION = {"load_model", "load_dataset", "render_board"}
+RESOLUTION = {"load_model", "load_dataset", "load_probe", "render_board"}
 OBSERVATION = {
     "run_start", "run_end", "run_error", "experience_start", "experience_end", "step_end", "eval_end", "result_saved"
 }  # fmt: skip

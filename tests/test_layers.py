@@ -6,7 +6,18 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "transformers", "accelerate", "datasets", "scipy", "numpy", "peft", "avalanche", "tokenizers"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "accelerate",
+    "datasets",
+    "scipy",
+    "numpy",
+    "peft",
+    "avalanche",
+    "tokenizers",
+    "lm_eval",
+}
 CODE = """
 import json, sys
 from clbench.cli import main

@@ -337,3 +337,95 @@ def test_intransigence_takes_its_bounds_from_the_boards_own_runs(make_record):
     found = rows([plain, *bounds])["sequential"]
     assert found["Intransigence (single) ↓"] == "0.075"
     assert found["Intransigence (joint) ↓"] == "–", "the joint run has another seed"
+
+
+# --- what was forged, copied or forgotten
+
+FILES = {f"predictions/0{row}/toy--{task}.jsonl": "0" * 64 for row in range(3) for task in "ab"}
+
+
+def trained(make_record, *, seed=0, method="mofo", digit="0", **changes):
+    """A record as a run leaves it."""
+    files = dict.fromkeys(FILES, digit * 64)
+    return make_record(
+        method, seed=seed, run=f"toy_{method}_tiny_order1_s{seed}_0123abcd", predictions=files, **changes
+    )
+
+
+def test_a_forged_record_is_left_out_and_reported(boards, make_record):
+    good = trained(make_record)
+    forged = make_record("best", final=(1, 1), run="toy_best_tiny_order1_s3_0123abcd", predictions=good.predictions)
+    boards.add(good, forged)
+    (done,) = boards.update()
+    assert "best" not in done.path.read_text()
+    (problem,) = done.problems
+    assert problem == (
+        f"{forged.path(boards.folder)}: contradicts itself: run {forged.run} is not named after best, tiny, order1, "
+        "s0; restore its content, or remove it"
+    )
+
+
+def test_a_run_that_was_copied_to_another_seed_counts_once(boards, make_record):
+    first, copied, second = (
+        trained(make_record, seed=seed, digit=digit) for seed, digit in [(0, "0"), (1, "0"), (2, "2")]
+    )
+    boards.add(first, copied, second)
+    (done,) = boards.update()
+    assert done.problems == [
+        f"{copied.path(boards.folder)}: has the predictions of {first.run}, so it is no further run; remove it"
+    ]
+    assert "|   2 |" in done.path.read_text()
+
+
+def test_methods_that_come_to_the_same_and_frozen_models_are_no_copies(boards, make_record):
+    still = {"strict": [[0.1, 0.2]] * 3, "lenient": [[0.1, 0.2]] * 3}
+    costs = make_record().costs.model_dump() | {"steps": 0}
+    changes = {"scores": still, "costs": costs, "footprint": {"trainable_parameters": 0}}
+    files = {name: "0" * 64 for name in FILES if "/00/" in name}
+    for seed in (0, 1):
+        record = trained(make_record, method="frozen", seed=seed, **changes)
+        method = record.method.model_copy(update={"regime": "frozen"})
+        boards.add(record.model_copy(update={"method": method, "predictions": files}))
+    boards.add(trained(make_record), trained(make_record, method="sequential"))
+    (done,) = boards.update()
+    assert done.problems == []
+
+
+@pytest.mark.parametrize("kept", ["nothing", "an empty folder"])
+def test_a_board_without_records_is_noticed(boards, make_record, kept):
+    record, other = make_record(), make_record(board={"data": "d" * 64})
+    boards.add(record, other)
+    boards.update()
+    path = record.path(boards.folder)
+    path.unlink()
+    if kept == "nothing":
+        path.parent.rmdir()
+        path.parent.parent.rmdir()
+    (boards.folder / "README.md").write_text("# Boards\n")
+    board = boards.folder / f"{record.board.name}.md"
+    problems = {done.path: done.problems for done in boards.update(write=False)}
+    folder = boards.folder / "results" / record.board.name
+    assert problems == {
+        board: [f"{board}: there is no record for this board; remove it, or restore {folder}"],
+        boards.folder / f"{other.board.name}.md": [],
+    }
+    assert board.is_file()
+
+
+def test_the_command_says_what_was_forged_and_what_was_forgotten(boards, make_record, call):
+    boards.add(make_record())
+    boards.update()
+    (board,) = boards.folder.glob("*.md")
+    text = board.read_text()
+    board.write_text(re.sub(r"0\.650", "0.950", text))
+    check = ("leaderboard", "--check", "--leaderboards-dir", boards.folder)
+    assert text != board.read_text()
+    done = call(*check)
+    assert (done.code, f"{board}: stale" in done.out) == (1, True), "an edited number"
+    board.write_text(text)
+    assert call(*check).code == 0
+    board.rename(boards.folder / "old.md")
+    boards.update()
+    done = call(*check)
+    assert done.code == 1
+    assert "old.md: there is no record for this board" in done.out

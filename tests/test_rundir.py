@@ -85,3 +85,18 @@ def test_what_is_no_run_is_refused(runs, name, message):
 def test_list_runs(runs, tmp_path):
     assert [run.run_id for run in list_runs(runs)] == ["trace_hft_s0_33", "trace_mofo_s0_11", "trace_mofo_s1_22"]
     assert list_runs(tmp_path / "nothing") == []
+
+
+def test_beginning_anew_leaves_the_lock_to_the_process_that_holds_it(run_dir):
+    run_dir.write_state(status="running")
+    (run_dir.path / "predictions").mkdir()
+    with run_dir.lock():
+        run_dir.clear()
+        assert sorted(path.name for path in run_dir.path.iterdir()) == [".lock", ".owner"]
+    assert [path.name for path in run_dir.path.iterdir()] == [".lock"]
+
+
+def test_a_run_that_another_host_is_at_is_left_alone(run_dir):
+    (run_dir.path / ".owner").write_text('{"host": "node7", "process": 12}')
+    with pytest.raises(RecordError, match=f"process 12 on host node7 is at run {run_dir.run_id}; wait for it"):
+        run_dir.lock().__enter__()

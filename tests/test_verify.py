@@ -47,6 +47,7 @@ def test_an_untouched_run_is_right(copy, finished):
     checks = verify(run_dir, registry=registry(), leaderboards=finished[1] / "leaderboards")
     assert {check.name: check.outcome for check in checks} == {
         "record": "ok",
+        "consistency": "ok",
         "predictions": "ok",
         "scores": "ok",
         "matrix.json": "ok",
@@ -94,6 +95,16 @@ def test_edited_facts_are_found(copy, change, name):
     run_dir, wrong = copy
     edit(run_dir.record_path, change)
     assert name in wrong()
+
+
+def test_a_record_that_contradicts_itself_is_found(copy):
+    run_dir, wrong = copy
+
+    def forge(record):
+        record["scores"]["strict"][2][2] = None
+
+    edit(run_dir.record_path, forge)
+    assert "strict and lenient scores have not the same cells" in wrong()["consistency"]
 
 
 def test_an_edited_matrix_or_configuration_is_found(copy):

@@ -58,13 +58,20 @@ def choose(
     )
 
 
-def find_stream(text: str, registry: Registry) -> tuple[LoadedStream, str]:
-    """`trace`, `trace:500` or `path/to/stream.yaml`, and the variant that is meant."""
+def find_stream(text: str, registry: Registry, *, local: bool = False) -> tuple[LoadedStream, str]:
+    """`trace`, `trace:500` or `path/to/stream.yaml`, and the variant that is meant.
+
+    Args:
+        text: as the user wrote it.
+        registry: with all stream files.
+        local: whether a folder of local files was given; a stream that can read them then does.
+    """
     name, _, variant = text.partition(":")
     if home.is_file(text):
         name, variant = text, ""
     loaded = registry.catalog().stream(name)
-    return loaded, variant or default_variant(loaded.stream)
+    reads_files = local and "files" in loaded.stream.variants
+    return loaded, variant or ("files" if reads_files else default_variant(loaded.stream))
 
 
 def default_variant(stream: Stream) -> str:

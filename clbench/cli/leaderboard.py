@@ -38,6 +38,6 @@ def leaderboard(
             state = ("stale" if check else "written") if one.stale else "up to date"
             screen.print(f"{one.path}: {state}", markup=False, soft_wrap=True)
             for problem in one.problems:
-                screen.print(f"  left out: {problem}", markup=False, soft_wrap=True)
+                screen.print(f"  problem: {problem}", markup=False, soft_wrap=True)
     if any(one.problems or (check and one.stale) for one in updates):
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     metrics = "metrics"
     models = "models"
     presets = "presets"
+    probes = "probes"
     runs = "runs"
 
 
@@ -31,7 +32,7 @@ def ls(
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List streams, tasks, methods, metrics, models, presets or runs."""
+    """List streams, tasks, methods, metrics, models, presets, probes or runs."""
     from clbench import home
     from clbench.cli import output
 
@@ -55,6 +56,7 @@ def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
         Kind.metrics: _metrics,
         Kind.models: _models,
         Kind.presets: _presets,
+        Kind.probes: _probes,
         Kind.runs: lambda: _runs(runs_dir),
     }[kind]()
 
@@ -131,6 +133,22 @@ def _presets() -> list[dict[str, Any]]:
             "summary": preset.summary,
         }
         for preset in map(catalog.preset, catalog.preset_paths)
+    ]
+
+
+def _probes() -> list[dict[str, Any]]:
+    from clbench.registry import registry
+
+    catalog = registry().catalog()
+    groups = [
+        {"name": group.group, "kind": f"{len(group.probes)} probes", "summary": group.summary}
+        for group in map(catalog.group, catalog.group_paths)
+    ]
+    tasks = [catalog.task(path) for path in catalog.task_paths if path.startswith("probes/")]
+    kinds = {"generate": "answers", "choice": "likelihood of choices", "loss": "loss"}
+    return groups + [
+        {"name": task.name.removeprefix("probes/"), "kind": kinds[task.measure], "summary": task.summary}
+        for task in tasks
     ]
 
 

@@ -48,8 +48,14 @@ def _print_titled(table: Table, title: str) -> None:
     console().print(table)
 
 
-def print_matrix(matrix: ResultMatrix, *, title: str) -> None:
-    """R with its base row: green where a task was just learned, red where it lost more than a tenth since."""
+def print_matrix(matrix: ResultMatrix, *, title: str, errors: Sequence[Sequence[Cell]] | None = None) -> None:
+    """R with its base row: green where a task was just learned, red where it lost more than a tenth since.
+
+    Args:
+        matrix: with the probes.
+        title: above the table.
+        errors: standard errors of rows 0 … T, of the tasks and then of the probes; shown below the scores.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -64,6 +70,8 @@ def print_matrix(matrix: ResultMatrix, *, title: str) -> None:
     for number, (name, row) in enumerate(rows, 0 if matrix.base else 1):
         cells = [Text(_cell(cell), style=_style(matrix, number, j)) for j, cell in enumerate(row)]
         cells += [Text(_cell(values[number]), style="cyan") for values in matrix.probes.values()]
+        for cell, error in zip(cells, errors[number] if errors else (), strict=False):
+            cell.append("" if error is None else f"\n±{error:.3f}", style="dim")
         table.add_row(Text(name), *cells)
     _print_titled(table, title)
 

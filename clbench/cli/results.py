@@ -86,9 +86,11 @@ def print_record(record: Record, *, bwt: str | None) -> None:
     values, missing = metrics_of(record.matrix())
     lines = output.metric_lines(select(values, bwt=bwt), missing)
     output.print_matrix(
-        record.matrix(), title=f"R of {record.method.label} (strict), seed {record.seed}, {record.order}"
+        record.matrix(),
+        title=f"R of {record.method.label} (strict), seed {record.seed}, {record.order}; ± is one standard error",
+        errors=_errors(record) if record.errors else None,
     )
-    for line in lines:
+    for line in (*lines, *_probe_lines(record)):
         screen.print(line, markup=False)
     costs = record.costs
     screen.print(
@@ -98,6 +100,26 @@ def print_record(record: Record, *, bwt: str | None) -> None:
     )
     for message, count in record.warnings.items():
         screen.print(f"note: {message}{f' ({count})' if count > 1 else ''}", markup=False, soft_wrap=True)
+
+
+def _errors(record: Record) -> list[list[float | None]]:
+    """Standard errors of rows 0 … T: of the tasks and then of the probes."""
+    return [
+        [*row, *(values[i] for values in record.probe_errors.values())] for i, row in enumerate(record.errors["strict"])
+    ]
+
+
+def _probe_lines(record: Record) -> list[str]:
+    """What the stream did to each probe, and what test records and probes share with the training data."""
+    lines = []
+    for name, change in record.probe_changes.items():
+        error = "" if change.error is None else f" ±{change.error:.4f}"
+        lines.append(f"change of {name.removeprefix('probes/'):<16} {change.value:+.4f}{error}")
+    for name, found in record.overlap.items():
+        if found["touched"]:
+            shared = f"share {found['n']} words in a row with training data"
+            lines.append(f"overlap: {found['touched']} of {found['of']} test records of {name} {shared}")
+    return lines
 
 
 def print_board(name: str, *, leaderboards_dir: Path) -> None:
@@ -127,6 +149,9 @@ def record_json(record: Record, *, state: Mapping[str, Any], bwt: str | None = N
         "matrix": {"tasks": list(record.tasks), "probes": list(record.probes), "rows": _rows_with_probes(record)},
         "metrics": nested(values),
         "missing": missing,
+        "errors": _errors(record) if record.errors else [],
+        "probe_changes": {name: change.model_dump() for name, change in record.probe_changes.items()},
+        "overlap": record.overlap,
         "costs": record.costs.model_dump(mode="json"),
         "footprint": record.footprint.model_dump(mode="json"),
         "drift": record.drift,

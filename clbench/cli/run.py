@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clbench.errors import StoppedError
+
 if TYPE_CHECKING:
     from clbench.runconfig import RunConfig
     from clbench.session import Request
+
+
+class ProbeSchedule(StrEnum):
+    """In which rows of R a probe that the user asks for is scored."""
+
+    before_after = "before-after"
+    every = "every"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +48,20 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Setting, such as protocol.epochs=1; makes another board.")
     ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(help="Score this too and never train on it: a name, a group, a YAML file, lm-eval:NAME; or none."),
+    ] = None,
+    probe_limit: Annotated[int | None, typer.Option(help="Records of each --probe, evenly spread.", min=1)] = None,
+    probe_schedule: Annotated[
+        ProbeSchedule, typer.Option(help="In which rows a --probe is asked.")
+    ] = ProbeSchedule.before_after,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of local data files, for streams and probes.", envvar="CLBENCH_DATA")
+    ] = None,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let probes such as humaneval run what the model writes, in a sandbox.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is already finished.")] = False,
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories go [default: runs].")] = None,
@@ -46,12 +71,14 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Train methods on a stream of tasks, score after each task, add rows to a board."""
-    from clbench import home, session
+    from clbench import home, sandbox, session
     from clbench.cli import choices
     from clbench.registry import registry
 
+    if allow_code:
+        os.environ[sandbox.SWITCH] = "1"
     chosen = choices.choose(stream, plugin or [], preset, settings=set_ or [], options=option or [])
-    loaded, variant = choices.find_stream(chosen.stream, registry())
+    loaded, variant = choices.find_stream(chosen.stream, registry(), local=data is not None)
     request = session.Request(
         stream=loaded,
         variant=variant,
@@ -67,12 +94,17 @@ def run(
         fresh=fresh,
         revision=revision,
         trust_remote_code=trust_remote_code,
+        probes=session.ProbeRequest(tuple(probe or ()), probe_limit, probe_schedule.value),
+        data_dir=data,
     )
     configs = session.prepare(request, registry())
     if dry_run:
         _print_estimates(configs, as_json=json)
-    else:
+        return
+    try:
         _run(request, configs, as_json=json, quiet=quiet)
+    except KeyboardInterrupt as error:  # typer would drop the sentence
+        raise StoppedError(f"interrupted: {error}" if str(error) else "interrupted") from None
 
 
 def _run(request: Request, configs: list[RunConfig], *, as_json: bool, quiet: bool) -> None:

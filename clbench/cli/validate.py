@@ -1,4 +1,4 @@
-"""`clbench validate`: check task, stream and preset files."""
+"""`clbench validate`: check files of tasks, streams, presets and groups of probes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def validate(
     path: Annotated[Path | None, typer.Argument(help="A file or folder [default: all that are installed].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Check task, stream and preset files; every complaint names file and line."""
+    """Check files of tasks, streams, presets and groups of probes; every complaint names file and line."""
     from clbench.cli import output
     from clbench.errors import ClbenchError
     from clbench.registry import registry
 
     catalog = registry().catalog()
-    tables = (catalog.task_paths, catalog.stream_paths, catalog.preset_paths)
+    tables = (catalog.task_paths, catalog.stream_paths, catalog.preset_paths, catalog.group_paths)
     paths = [one for table in tables for one in table.values()] if path is None else _files(path)
     problems = []
     for one in paths:
@@ -59,12 +59,19 @@ def check_file(path: Path, catalog: Catalog, *, options: bool = True) -> None:
         ClbenchError: what is wrong with it.
     """
     from clbench.preset import Preset
+    from clbench.probegroup import ProbeGroup
     from clbench.stream import resolve
     from clbench.taskfiles import build, read_task, read_yaml
 
     document = read_yaml(path)
     if "preset" in document.data:
         _check_preset(build(Preset, document), document, catalog, options=options)
+        return
+    if "group" in document.data:
+        group = build(ProbeGroup, document)
+        for index, name in enumerate(group.probes):
+            with document.blame("probes", index):
+                catalog.task(name)
         return
     names = {known: name for table in (catalog.task_paths, catalog.stream_paths) for name, known in table.items()}
     if "stream" not in document.data:

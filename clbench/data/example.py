@@ -15,11 +15,17 @@ class Example:
         task: the task's name.
         prompt: everything the model is given, answer cue included.
         answer: what must follow, with nothing between; never empty in training data.
+        choices: what may follow, the answer among them, where the likeliest is asked for.
+        ending: what follows every choice; when given, its likelihood alone counts.
+        start: characters of the prompt that come before the question itself, such as solved examples.
     """
 
     task: str
     prompt: str
     answer: str
+    choices: tuple[str, ...] = ()
+    ending: str = ""
+    start: int = 0
 
 
 class TrainingData(Sequence[Example]):

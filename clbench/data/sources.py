@@ -1,4 +1,4 @@
-"""Sources of records: generated (`mini`, `world`), the official archive (`trace`), files by a stream file (`files`).
+"""Sources of records: generated (`mini`), the official archive (`trace`), files (`files`), the Hub (`hub`), plugins'.
 
 Each gives a task's split as examples and a hash of what it read; the hashes make a board's identity.
 """
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from clbench.data import archive, mini
 from clbench.data.example import Example
+from clbench.data.formed import load_formed, shuffled
 from clbench.data.records import read_examples
 from clbench.errors import DataError, did_you_mean
 from clbench.hashing import digest
-from clbench.task import Files, Task
+from clbench.task import Files, Hub, Task
 
 if TYPE_CHECKING:
     from clbench.plugins import Plugins
     from clbench.stream import StreamPlan
 
-MINI_TRAIN, MINI_TEST, PROBE_SIZE = 320, 64, 200  # records when a stream does not say
+MINI_TRAIN, MINI_TEST = 320, 64  # records when a stream does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +50,6 @@ def load_stream_data(plan: StreamPlan, *, plugins: Plugins | None = None) -> lis
     return [_task_data(plan, task, plugins=plugins) for task in plan.tasks]
 
 
-def load_probe_data(plan: StreamPlan) -> list[TaskData]:
-    """The records of the plan's probes, as test records; their source is the first that they name.
-
-    Raises:
-        DataError: no such source.
-    """
-    found = []
-    for probe in plan.probes:
-        records = _world(str(probe.data.get("world")), size=plan.probe_examples or PROBE_SIZE)
-        test = tuple(Example(probe.name, **record) for record in records)
-        found.append(TaskData(probe, (), test, digest([[one.prompt, one.answer] for one in test])))
-    return found
-
-
-def _world(kind: str, *, size: int) -> list[dict[str, str]]:
-    """Probes of what the bundled model knows; a text's first character is given, and all others count."""
-    from clbench.data import world
-
-    if kind == "facts":
-        return world.probe_facts(size)
-    if kind == "skills":
-        return world.probe_skills(size=size)
-    if kind == "text":
-        return [{"prompt": one.text[:1], "answer": one.text[1:]} for one in world.probe_text(size)]
-    raise DataError(f"no probe of the invented world {kind!r}; there is facts, skills, text")
-
-
 def data_hash(data: list[TaskData]) -> str:
     """One hash over all tasks, whatever their order."""
     return digest(sorted((one.task.name, one.hash) for one in data))
@@ -98,11 +72,15 @@ def load_split(
 ) -> list[Example]:
     """The first `cap` records of one split (all when None)."""
     locator = task.data[plan.source]
+    if isinstance(locator, Hub) or (isinstance(locator, Files) and task.forms):
+        found = load_formed(task, locator, split=split, base_dir=plan.base_dir)
+        return (shuffled(found, plan.shuffle) if split == "train" else found)[:cap]
     if isinstance(locator, Files):
         return read_examples(_file(plan, task, locator, split=split), task=task.name)[:cap]
     if plan.source == "mini":
         size = cap or (MINI_TRAIN if split == "train" else MINI_TEST)
-        return [Example(task.name, **record) for record in _mini(locator, split=split, size=size)]
+        found = _mini(locator, split=split, size=size)
+        return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in found]
     if plan.source == "trace":
         path = archive.split_path(plan.folder, task=locator, split=split)
         return read_examples(path, task=task.name)[:cap]
@@ -126,7 +104,7 @@ def _plugin_split(plan: StreamPlan, task: Task, locator: str, *, split: str, plu
     found = plugins and plugins.manager.hook.clbench_load_dataset(source=plan.source, locator=locator, split=split)
     if not found:
         raise DataError(
-            f"task {task.name!r}: no source {plan.source!r}; there is mini, trace, files and what plugins bring"
+            f"task {task.name!r}: no source {plan.source!r}; there is mini, trace, files, hub and what plugins bring"
         )
     return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in found]
 

@@ -64,34 +64,35 @@ class Encoder:
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos)
         self.prefix = _prefix(tokenizer)
 
-    def prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokens of prompts as the model sees them when it is asked."""
-        keep = self.max_prompt - len(self.prefix)
-        return [[*self._begin(ids), *ids[-keep:]] for ids in self._tokens(texts)]
+    def prompts(self, texts: Sequence[str], *, limit: int | None = None) -> list[list[int]]:
+        """Tokens of prompts as the model sees them when it is asked; their ends, at most `limit` or `max_prompt`."""
+        keep = (limit or self.max_prompt) - len(self.prefix)
+        return [[*self.begin(ids), *ids[-keep:]] for ids in self.tokens(texts)]
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[Encoded], EncodingCounts]:
         """Training examples, and what was cut."""
         counts = EncodingCounts()
-        alone = self._tokens([one.prompt for one in examples])
-        whole = self._tokens([one.prompt + one.answer for one in examples])
+        alone = self.tokens([one.prompt for one in examples])
+        whole = self.tokens([one.prompt + one.answer for one in examples])
         triples = zip(alone, whole, examples, strict=True)
         return [self._join(prompt, both, counts, task=one.task) for prompt, both, one in triples], counts
 
     def _join(self, prompt: list[int], both: list[int], counts: EncodingCounts, *, task: str) -> Encoded:
-        start = _common_prefix(prompt, both)
+        start = common_prefix(prompt, both)
         keep = self.max_prompt - len(self.prefix)
         counts.merged += start < len(prompt)
         counts.prompt_truncated += start > keep
         counts.answer_truncated += len(both) - start > self.max_answer
         answer = both[start : start + self.max_answer]
-        ids = (*self._begin(both[:start]), *both[max(0, start - keep) : start], *answer, self.eos)
+        ids = (*self.begin(both[:start]), *both[max(0, start - keep) : start], *answer, self.eos)
         return Encoded(ids, len(answer) + 1, task)
 
-    def _begin(self, prompt: list[int]) -> tuple[int, ...]:
+    def begin(self, prompt: Sequence[int]) -> tuple[int, ...]:
         """What stands before a prompt; an empty one needs something to predict the first token from."""
         return self.prefix or (() if prompt else (self.eos,))
 
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of texts and nothing else."""
         return self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"] if texts else []
 
 
@@ -105,7 +106,7 @@ def _prefix(tokenizer: Any) -> tuple[int, ...]:
     return ()
 
 
-def _common_prefix(first: list[int], second: list[int]) -> int:
+def common_prefix(first: Sequence[object], second: Sequence[object]) -> int:
     """Length of the longest common beginning."""
     if second[: len(first)] == first:
         return len(first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from clbench.matrix import Cell, ResultMatrix
@@ -10,19 +10,22 @@ from clbench.report.colours import shade
 from clbench.report.html import Html, scrolling, tag
 from clbench.report.notes import Utilisation
 
+Errors = Mapping[str, Sequence[Cell]] | None
+
 
 def number(value: Cell) -> str:
     """Three decimals; `–` for what was not measured."""
     return "–" if value is None else f"{value:.3f}"
 
 
-def heat_cell(value: Cell, *, title: str, high: float = 1.0, class_: str | None = None) -> Html:
-    """A cell whose colour says how much of `high` its value is."""
+def heat_cell(value: Cell, *, title: str, high: float = 1.0, error: Cell = None, class_: str | None = None) -> Html:
+    """A cell whose colour says how much of `high` its value is; below it a standard error, if there is one."""
     if value is None:
         return tag("td", "–", title=f"{title}: not measured", class_="none")
     background, foreground = shade(value / high if high > 0 else 0.0)
     style = f"background:{background};color:{foreground}"
-    return tag("td", number(value), title=f"{title}: {value:.6g}", style=style, class_=class_)
+    below = None if error is None else tag("small", f"±{error:.3f}")
+    return tag("td", number(value), below, title=f"{title}: {value:.6g}", style=style, class_=class_)
 
 
 def short(name: str) -> str:
@@ -33,15 +36,23 @@ def short(name: str) -> str:
 # --- R ---------------------------------------------------------------------------------------------------------------
 
 
-def result_matrix(matrix: ResultMatrix) -> Html:
-    """R from its base row on, and the probes; what was just learned has a frame, what was not learned yet is pale."""
+def result_matrix(matrix: ResultMatrix, *, errors: Errors = None) -> Html:
+    """R from its base row on, and the probes; what was just learned has a frame, what was not learned yet is pale.
+
+    Args:
+        matrix: with the probes.
+        errors: standard errors by name of task or probe, rows 0 … T; shown below the scores.
+    """
     names = [*matrix.tasks, *matrix.probes]
     first = len(matrix.tasks)
     head = [
         tag("th", short(name), scope="col", title=name, class_="probe" if place >= first else None)
         for place, name in enumerate(names)
     ]
-    body = [tag("tr", _row_name(matrix, i), _tasks(matrix, i), _probes(matrix, i)) for i in range(first + 1)]
+    body = [
+        tag("tr", _row_name(matrix, i), _tasks(matrix, i, errors or {}), _probes(matrix, i, errors or {}))
+        for i in range(first + 1)
+    ]
     return scrolling(tag("table", tag("thead", tag("tr", tag("th", "after"), head)), tag("tbody", body), class_="heat"))
 
 
@@ -62,24 +73,28 @@ def score(matrix: ResultMatrix, i: int, j: int) -> Cell:
     return None if row is None else row[j - 1]
 
 
-def _tasks(matrix: ResultMatrix, i: int) -> list[Html]:
-    return [_task(matrix, i, j) for j in range(1, matrix.num_tasks + 1)]
+def _tasks(matrix: ResultMatrix, i: int, errors: Mapping[str, Sequence[Cell]]) -> list[Html]:
+    return [_task(matrix, i, j, error=_error(errors, name, i)) for j, name in enumerate(matrix.tasks, 1)]
 
 
-def _task(matrix: ResultMatrix, i: int, j: int) -> Html:
+def _error(errors: Mapping[str, Sequence[Cell]], name: str, i: int) -> Cell:
+    return errors[name][i] if name in errors else None
+
+
+def _task(matrix: ResultMatrix, i: int, j: int, *, error: Cell) -> Html:
     value, learned = score(matrix, i, j), matrix.rows[j - 1][j - 1]
     title = f"{matrix.tasks[j - 1]} {after(matrix, i)}"
     if i > j and value is not None and learned is not None:
         title += f", {value - learned:+.3f} since it was learned"
-    return heat_cell(value, title=title, class_="learned" if i == j else "ahead" if i < j else None)
+    return heat_cell(value, title=title, error=error, class_="learned" if i == j else "ahead" if i < j else None)
 
 
-def _probes(matrix: ResultMatrix, i: int) -> list[Html]:
-    """Scores from 0 to 1 in colour; a `/text` probe is a loss in nats a token, which has no such scale."""
+def _probes(matrix: ResultMatrix, i: int, errors: Mapping[str, Sequence[Cell]]) -> list[Html]:
+    """Scores from 0 to 1 in colour; a probe whose name ends in `text` is a loss in nats a token, without such a scale."""
     return [
         tag("td", number(values[i]), title=f"{name} {after(matrix, i)} (loss in nats a token)", class_="probe")
-        if name.endswith("/text")
-        else heat_cell(values[i], title=f"{name} {after(matrix, i)}", class_="probe")
+        if name.endswith("text")
+        else heat_cell(values[i], title=f"{name} {after(matrix, i)}", error=_error(errors, name, i), class_="probe")
         for name, values in matrix.probes.items()
     ]
 

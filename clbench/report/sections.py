@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clbench.record import Board
+from clbench.matrix import Cell
+from clbench.record import Board, Record
 from clbench.report.curves import forgetting_curves
 from clbench.report.details import costs, drift, folded, key_values, notes, provenance
 from clbench.report.heatmap import result_matrix
@@ -26,6 +27,7 @@ def run_section(subject: Subject, *, number: int, summaries: Sequence[SummarySpe
         tag("p", "Score of each task after each experience: dashed before the task is learned, blue since."),
         forgetting_curves(subject.matrix),
         metrics(subject, summaries),
+        [probes(record), contamination(record)] if record else None,
         [drift(record.drift), costs(record), notes(record.notes), provenance(record)] if record else None,
     ]
     return tag("section", parts, id=f"run-{number}")
@@ -87,8 +89,46 @@ def scores(subject: Subject) -> Html:
         "italics what was not learned yet; – what was not measured."
     )
     roles = record.scores if record else {}
-    more = [folded(f"R, {one} scores", result_matrix(record.matrix(one))) for one in roles if record and one != role]
-    return join([tag("h3", f"Result matrix R, {role} scores"), tag("p", told), result_matrix(subject.matrix), more])
+    more = [
+        folded(f"R, {one} scores", result_matrix(record.matrix(one), errors=_errors(record, one)))
+        for one in roles
+        if record and one != role
+    ]
+    told += " Below each score one standard error over its records." if record and record.errors else ""
+    shown = result_matrix(subject.matrix, errors=_errors(record, role) if record else None)
+    return join([tag("h3", f"Result matrix R, {role} scores"), tag("p", told), shown, more])
+
+
+def _errors(record: Record, role: str) -> dict[str, Sequence[Cell]]:
+    """Standard errors by name of task or probe, rows 0 … T."""
+    rows = {str(one): cells for one, cells in record.errors.items()}.get(role, ())
+    tasks: dict[str, Sequence[Cell]] = {name: [row[j] for row in rows] for j, name in enumerate(record.tasks) if rows}
+    probes = record.probe_errors if role == record.board.protocol["scorer"] else {}
+    return tasks | dict(probes)
+
+
+def probes(record: Record) -> Html | None:
+    """What the stream did to each probe."""
+    rows = [
+        [name, f"{change.value:+.4f}", "–" if change.error is None else f"±{change.error:.4f}"]
+        for name, change in record.probe_changes.items()
+    ]
+    if not rows:
+        return None
+    told = (
+        "Score after the stream minus before, with one standard error over the same records (a loss in nats a token). "
+        "general-ability is the mean over all that are scored from 0 to 1 (TRACE's ΔR^G)."
+    )
+    return join([tag("h3", "What was never trained on"), tag("p", told), table(["Probe", "Change", "Error"], rows)])
+
+
+def contamination(record: Record) -> Html | None:
+    """What test records and probes share with the training data."""
+    rows = [[name, f"{one['touched']} of {one['of']}", str(one["too_short"])] for name, one in record.overlap.items()]
+    if not rows:
+        return None
+    told = "Test records that share 13 words in a row with the training data, or stand in it whole if shorter."
+    return join([tag("h3", "Overlap"), tag("p", told), table(["Records of", "Touched", "Too short to tell"], rows)])
 
 
 def metrics(subject: Subject, summaries: Sequence[SummarySpec]) -> Html:

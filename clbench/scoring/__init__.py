@@ -14,18 +14,18 @@ Importing this package imports no scorer: the table holds names, and `load_score
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from clbench.scoring.average import mean_score
+from clbench.scoring.average import mean_score, record_scores
 from clbench.scoring.spec import Scorer, ScorerSpec, load_scorer
 
-__all__ = ["SCORERS", "VERSION", "Scorer", "ScorerSpec", "load_scorer", "mean_score"]
+__all__ = ["SCORERS", "VERSION", "Scorer", "ScorerSpec", "load_scorer", "mean_score", "record_scores"]
 
 VERSION = "1"
 """Bumped whenever any score could change; part of a board's identity, so old and new never share a table."""
 
 
-def _spec(target: str, summary: str) -> ScorerSpec:
+def _spec(target: str, summary: str, *, runs_programs: bool = False) -> ScorerSpec:
     """Makes the spec of a built-in scorer, which is named as its function."""
-    return ScorerSpec(target.partition(":")[2], f"clbench.scoring.{target}", summary)
+    return ScorerSpec(target.partition(":")[2], f"clbench.scoring.{target}", summary, runs_programs)
 
 
 _SPECS = (
@@ -41,6 +41,27 @@ _SPECS = (
     _spec("edit:fuzz_difflib", "difflib ratio in whole percent, /100 (TRACE: Py150; fuzzywuzzy alone)"),
     _spec("edit:fuzz_levenshtein", "Indel ratio in whole percent, /100 (TRACE: Py150; with python-Levenshtein)"),
     _spec("edit:fuzz_line", "fuzz_difflib of the first line (lenient)"),
+    # General ability: what a model could do before the stream.
+    _spec("reasoning:final_number", "number after the last marker equal in value (GSM8K)"),
+    _spec("reasoning:last_number", "final_number, or the last number where no marker is (lenient)"),
+    _spec("reasoning:math_answer", "last boxed or stated result equal as LaTeX or in value (MATH)"),
+    _spec("reasoning:phrase", "what follows the last 'the answer is' equals the answer (BIG-Bench Hard)"),
+    _spec(
+        "reasoning:phrase_lenient", "phrase without case, brackets and quotes; an option's letter is enough (lenient)"
+    ),
+    _spec("questions:squad_em", "first line is one of the aliases, normalised (SQuAD, TyDiQA)"),
+    _spec("questions:squad_f1", "F1 over words of the first line and the best alias, normalised (SQuAD, TyDiQA)"),
+    _spec("questions:alias_em", "first line is one of the aliases, normalised (TriviaQA, NQ-open)"),
+    _spec("questions:alias_in", "some alias stands in the first line as whole words (lenient)"),
+    _spec("choices:likelihood", "the right choice has the highest log-likelihood (lm-evaluation-harness: acc)"),
+    _spec("choices:likelihood_per_byte", "likelihood over bytes (lm-evaluation-harness: acc_bytes, idea of acc_norm)"),
+    _spec("choices:likelihood_per_token", "likelihood over tokens"),
+    _spec("choices:stated", "the score that an external harness gave"),
+    _spec(
+        "programs:passes_tests",
+        "completed program passes its tests (HumanEval pass@1, greedy; only with --allow-code)",
+        runs_programs=True,
+    ),
 )
 
 SCORERS: Mapping[str, ScorerSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})

@@ -28,10 +28,20 @@ def mean_score(scorer: Scorer, records: Iterable[Any]) -> float:
         ValueError: There are no records: a mean of nothing would be a blank in the results.
         TypeError: One of the three fields is not a string.
     """
+    return fmean(record_scores(scorer, records))
+
+
+def record_scores(scorer: Scorer, records: Iterable[Any]) -> list[float]:
+    """Scores record by record; see `mean_score`.
+
+    Raises:
+        ValueError: There are no records.
+        TypeError: One of the three fields is not a string.
+    """
     scores = [scorer(**_fields(record, position)) for position, record in enumerate(records)]
     if not scores:
         raise ValueError("there are no records to score; check that the predictions file is not empty")
-    return fmean(scores)
+    return scores
 
 
 def _fields(record: Any, position: int) -> dict[str, str]:

@@ -36,11 +36,13 @@ class ScorerSpec:
         name: What task files and tables call it, such as `rouge_l`.
         target: The function as `"package.module:function"`, imported only when the scorer is chosen.
         summary: One line: what it measures, and the source of the definition.
+        runs_programs: Whether it runs what a model writes, which nobody gets without having asked for it.
     """
 
     name: str
     target: str
     summary: str
+    runs_programs: bool = False
 
     def __post_init__(self) -> None:
         """Refuses a target that could never be loaded, where it is written rather than where it is used."""

@@ -16,6 +16,11 @@ NAMES = [
     "fuzz_difflib", "fuzz_levenshtein", "fuzz_line",
 ]  # fmt: skip
 
+# Those of general ability. The last four read a prediction that is JSON.
+WORKED = ["final_number", "last_number", "math_answer", "phrase", "phrase_lenient"]
+QUESTIONS = ["squad_em", "squad_f1", "alias_em", "alias_in"]
+MEASURED = ["likelihood", "likelihood_per_byte", "likelihood_per_token", "stated"]
+
 # What each version gives, in the order of NAMES: (prompt, prediction, answer, scores). Those of rouge_l, sari and
 # fuzz_difflib agree with rouge 1.0.1, evaluate's sari.py on sacrebleu 2.6.0, and fuzzywuzzy 0.18.0 on difflib.
 FROZEN = {
@@ -45,11 +50,23 @@ FROZEN = {
     ],
 }
 
+# The same for WORKED and QUESTIONS; all are plain consequences of the definitions.
+FROZEN_ABILITY = {
+    "1": [
+        ("So 1,200.\n#### $1,200.00\n\nQ: 7", "1200\n#### 1200", [1, 1, 1, 0, 0, 0, 2 / 3, 0, 1]),
+        ("The answer is (b).", "(B)", [1, 1, 0, 0, 1, 0, 1 / 2, 0, 1]),
+        ("It is \\boxed{\\dfrac34}", "The answer is: 0.75", [1, 1, 1, 0, 0, 0, 1 / 3, 0, 0]),
+        ("the Cat\nsat", "A dog\ncat!", [0, 0, 0, 0, 0, 1, 1, 1, 1]),
+        ("", "a", [0, 0, 0, 0, 0, 0, 0, 0, 0]),
+    ],
+}
+
 TEXTS = st.text(max_size=30) | st.lists(
     st.sampled_from(["a", "B", "8", ".", " ", "\n", "<EOL>", "<STR_LIT>", ","])
 ).map("".join)
 
 every_scorer = pytest.mark.parametrize("name", NAMES)
+every_of_texts = pytest.mark.parametrize("name", NAMES + WORKED + QUESTIONS)
 
 
 def score(name: str, prompt: str, prediction: str, answer: str) -> float:
@@ -57,13 +74,13 @@ def score(name: str, prompt: str, prediction: str, answer: str) -> float:
 
 
 def test_the_table_holds_the_names_and_cannot_be_changed() -> None:
-    assert list(SCORERS) == NAMES
+    assert list(SCORERS) == [*NAMES, *WORKED, *QUESTIONS, *MEASURED, "passes_tests"]
     assert all(name == spec.name for name, spec in SCORERS.items())
     with pytest.raises(TypeError):
         SCORERS["mine"] = SCORERS["exact"]  # pyright: ignore[reportIndexIssue]
 
 
-@every_scorer
+@pytest.mark.parametrize("name", SCORERS)
 def test_a_summary_is_one_line(name: str) -> None:
     assert SCORERS[name].summary
     assert "\n" not in SCORERS[name].summary
@@ -75,7 +92,13 @@ def test_the_scores_of_this_version_are_frozen() -> None:
         assert [score(name, prompt, prediction, answer) for name in NAMES] == pytest.approx(expected, abs=1e-9)
 
 
-@every_scorer
+def test_the_scores_of_general_ability_are_frozen_too() -> None:
+    for prediction, answer, expected in FROZEN_ABILITY[VERSION]:
+        scores = [score(name, "", prediction, answer) for name in WORKED + QUESTIONS]
+        assert scores == pytest.approx(expected, abs=1e-9), prediction
+
+
+@every_of_texts
 @given(prompt=TEXTS, prediction=TEXTS, answer=TEXTS)
 def test_range_and_repeatability(name: str, prompt: str, prediction: str, answer: str) -> None:
     value = score(name, prompt, prediction, answer)
@@ -84,7 +107,7 @@ def test_range_and_repeatability(name: str, prompt: str, prediction: str, answer
     assert value == score(name, prompt, prediction, answer)
 
 
-@every_scorer
+@every_of_texts
 @given(prompt=TEXTS, text=TEXTS)
 def test_empty_scores_zero(name: str, prompt: str, text: str) -> None:
     assert score(name, prompt, "", text) == 0
@@ -105,7 +128,7 @@ def test_symmetric_where_prediction_and_answer_play_one_role(name: str, left: st
     assert score(name, "", left, right) == score(name, "", right, left)
 
 
-@every_scorer
+@pytest.mark.parametrize("name", SCORERS)
 def test_only_keywords(name: str) -> None:
     with pytest.raises(TypeError):
         load_scorer(SCORERS[name])("prompt", "prediction", "answer")  # pyright: ignore[reportCallIssue]
@@ -113,8 +136,8 @@ def test_only_keywords(name: str) -> None:
 
 def test_importing_the_package_imports_no_scorer() -> None:
     code = (
-        "import sys, clbench.scoring as s; assert len(s.SCORERS) == 12\n"
-        "assert not {'rapidfuzz', 'torch', 'clbench.scoring.edit', 'clbench.scoring.sari'} & set(sys.modules)"
+        "import sys, clbench.scoring as s; assert len(s.SCORERS) == 26\n"
+        "assert not {'rapidfuzz', 'torch', 'pydantic', 'clbench.scoring.edit'} & set(sys.modules)"
     )
     path = os.pathsep.join(filter(None, sys.path))
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": path})

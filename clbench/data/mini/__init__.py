@@ -1,8 +1,9 @@
-"""The `mini` variant of TRACE: new records in its eight forms, written by this project's generators.
+"""The `mini` variants of TRACE and MetaMathQA: new records, written by this project's generators.
 
-Same prompt templates, languages, answer kinds and metrics as TRACE, but short, offline, unlimited in number and a pure
-function of (form, split, index, seed): nothing is stored or downloaded. A prompt belongs to one split by a hash of its
-text, so the splits cannot share a prompt at any size or under any seed. The forms:
+Eight forms have the prompt templates, languages, answer kinds and metrics of TRACE; `wordproblem` is in the manner of
+MetaMathQA. All are short, offline, unlimited in number and a pure function of (form, split, index, seed): nothing is
+stored or downloaded. A prompt belongs to one split by a hash of its text, so the splits cannot share a prompt at any
+size or under any seed. The forms:
 
     >>> record("numglue-ds", split="train", index=0)["answer"].isdigit()
     True
@@ -15,7 +16,19 @@ import random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from clbench.data.mini import code, commonsense, domain, meeting, policy, science, simplify, stance, templates
+from clbench.data.mini import (
+    code,
+    commonsense,
+    domain,
+    meeting,
+    policy,
+    science,
+    simplify,
+    stance,
+    templates,
+    wordproblems,
+)
+from clbench.data.mini.splits import SPLITS, split_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,15 +36,21 @@ if TYPE_CHECKING:
 VERSION = "1"
 """Part of the hash of the data: raised when any record changes."""
 
-SPLITS = ("train", "eval", "test")
-
 
 class Form(NamedTuple):
-    """One of the eight tasks: its template, the language of its content, and the maker of its records."""
+    """One of the tasks.
+
+    Attributes:
+        template: The fixed words of its prompts.
+        language: Of its content.
+        make: The maker of its records.
+        make_held_out: The maker of eval and test records, for a form that is tested on less than it trains on.
+    """
 
     template: str
     language: str
     make: Callable[[random.Random], tuple[str, str]]
+    make_held_out: Callable[[random.Random], tuple[str, str]] | None = None
 
 
 FORMS: Mapping[str, Form] = MappingProxyType(
@@ -44,14 +63,9 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "numglue-cm": Form(templates.MATH, "en", commonsense.make),
         "numglue-ds": Form(templates.MATH, "en", domain.make),
         "20minuten": Form(templates.SIMPLIFY, "de", simplify.make),
+        "wordproblem": Form(templates.WORDPROBLEM, "en", wordproblems.make, wordproblems.make_plain),
     }
 )
-
-
-def split_of(prompt: str) -> str:
-    """The one split that a prompt belongs to: 20 % test, 10 % eval, the rest train."""
-    bucket = int.from_bytes(hashlib.sha256(prompt.encode()).digest(), "big") % 10
-    return "test" if bucket < 2 else "eval" if bucket == 2 else "train"
 
 
 def record(form: str, *, split: str, index: int, seed: int = 0) -> dict[str, str]:
@@ -75,8 +89,9 @@ def record(form: str, *, split: str, index: int, seed: int = 0) -> dict[str, str
         raise ValueError(f"index {index} is negative: records are counted from 0")
     key = hashlib.sha256(f"{seed}/{form}/{split}/{index}".encode()).digest()
     rng = random.Random(int.from_bytes(key, "big"))
+    make = FORMS[form].make if split == "train" else FORMS[form].make_held_out or FORMS[form].make
     while True:
-        prompt, answer = FORMS[form].make(rng)
+        prompt, answer = make(rng)
         if split_of(prompt) == split:
             return {"prompt": prompt, "answer": answer}
 

@@ -1,5 +1,7 @@
 """TRACE's eight prompt templates, to the character (arXiv 2310.06762; what is constant in all of its records).
 
+The ninth, of word problems, is this project's own.
+
 Nothing separates a prompt from its answer: a model is trained on `prompt + answer`, so the cue ends the prompt.
 """
 
@@ -21,6 +23,7 @@ SCIENCE = (
 )
 MATH = "Solve the following math problem.\nQuestion:\n{text}\nAnswer:"
 SIMPLIFY = "Provide a simplified version of the following paragraph in German.\n\nParagraph:\n{text}\n\nSimplification:"
+WORDPROBLEM = "Solve the story problem step by step.\nStory:\n{text}\nSteps:\n"
 
 # The letters of the two stance tasks, in the order in which their templates list them.
 FOR, AGAINST, NEUTRAL = "A", "B", "C"

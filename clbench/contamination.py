@@ -1,0 +1,41 @@
+"""What a run's test records and probes share with its training data: said in the record, stops nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from clbench.data.example import Example
+from clbench.data.overlap import overlap_all
+from clbench.data.tokenising import common_prefix
+from clbench.runconfig import RunConfig
+
+
+def overlaps(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """For each task and probe how many of its records share a run of words with any task's training records.
+
+    Templates and solved examples, which many prompts share, are taken off first; probes of an invented world and those
+    of other libraries are left out: the one is made by this project, the texts of the other are not known beforehand.
+    """
+    asked = [*config.data, *(probe for probe in config.probes if probe.source not in ("world", "external"))]
+    found = overlap_all(_texts(config), {one.task.name: questions(one.test) for one in asked})
+    return {name: {**dataclasses.asdict(one), "examples": list(one.examples)} for name, one in found.items()}
+
+
+def questions(examples: Sequence[Example]) -> list[str]:
+    """Prompts without what all of them begin and end with, nor the solved examples before them; and their answers."""
+    bare = [one.prompt[one.start :] for one in examples]
+    begin = _alike(bare)
+    end = _alike([text[begin:][::-1] for text in bare])
+    return [f"{text[begin : len(text) - end]} {one.answer}" for text, one in zip(bare, examples, strict=True)]
+
+
+def _alike(texts: Sequence[str]) -> int:
+    """Characters that all texts begin with; none where there is but one."""
+    return min((common_prefix(texts[0], text) for text in texts[1:]), default=0)
+
+
+def _texts(config: RunConfig) -> Iterator[str]:
+    for data in config.data:
+        yield from questions(data.train)

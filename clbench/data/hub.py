@@ -1,0 +1,40 @@
+"""Data sets of the Hugging Face Hub, by the `datasets` library; a folder of JSON files is read in the same way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clbench.errors import DataError
+from clbench.task import Hub, HubSplit
+
+
+def read_hub(hub: Hub, split: str | HubSplit) -> list[tuple[str, dict[str, Any]]]:
+    """The records of one split, each with where it stands.
+
+    Code that a data set brings along is never run.
+
+    Raises:
+        DataError: the data set, configuration or split is not there, or cannot be reached.
+    """
+    if isinstance(split, HubSplit):
+        hub, split = Hub(path=split.path, config=split.config, revision=split.revision), split.split
+    configs = hub.config if isinstance(hub.config, tuple) else (hub.config,)
+    found: list[tuple[str, dict[str, Any]]] = []
+    for config in configs:
+        where = f"{hub.path}{f' ({config})' if config else ''}, {split}"
+        rows = _rows(hub, config, split, where=where)
+        found += [(f"{where}, record {n}", {"config": config, **row}) for n, row in enumerate(rows, 1)]
+    return found
+
+
+def _rows(hub: Hub, config: str | None, split: str, *, where: str) -> list[dict[str, Any]]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        return [dict(row) for row in datasets.load_dataset(hub.path, config, split=split, revision=hub.revision)]
+    except Exception as error:  # the library raises whatever the network, the disk or a parser raised
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise DataError(
+            f"{where}: cannot be read from the Hub ({reason}); is it reachable? Local files do as well: --data FOLDER"
+        ) from error

@@ -1,0 +1,96 @@
+"""The records of probes: what is scored and never trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clbench.data.example import Example
+from clbench.data.formed import load_formed, local_file, spread
+from clbench.data.records import read_examples
+from clbench.data.sources import TaskData
+from clbench.errors import DataError
+from clbench.hashing import digest
+from clbench.stream import PlannedProbe, StreamPlan
+from clbench.task import Files, Hub
+
+if TYPE_CHECKING:
+    from clbench.external import ExternalProbe
+
+WORLD_SIZE = 200  # records of an invented world's probe when a stream does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeData(TaskData):
+    """A probe's records.
+
+    Args:
+        source: where they come from: `world`, `files`, `hub`, `external`.
+        plan: how much of it is asked, and when.
+        external: who asks instead of clbench.
+    """
+
+    source: str
+    plan: PlannedProbe
+    external: ExternalProbe | None = None
+
+    @property
+    def identity(self) -> str:
+        """Hash of what is asked and how it is scored."""
+        external = self.external.identity if self.external else None
+        return digest([self.task.identity(), self.hash, external, self.plan.examples if external else None])
+
+
+def load_probe_data(plan: StreamPlan, *, data_dir: Path | None = None) -> list[ProbeData]:
+    """The records of the plan's probes, as test records.
+
+    Args:
+        plan: names the probes.
+        data_dir: folder of local files; a probe without a file there is read from the Hub.
+
+    Raises:
+        DataError: no such source, or it cannot be read.
+    """
+    return [_load(probe, data_dir=data_dir) for probe in plan.probes]
+
+
+def _load(probe: PlannedProbe, *, data_dir: Path | None) -> ProbeData:
+    task = probe.task
+    if probe.external is not None:
+        return ProbeData(task, (), (), "", source="external", plan=probe, external=probe.external)
+    source, test = _read(probe, data_dir=data_dir)
+    content = [[one.prompt, one.answer, *one.choices, *([one.ending] if one.ending else [])] for one in test]
+    return ProbeData(task, (), tuple(test), digest(content), source=source, plan=probe)
+
+
+def _read(probe: PlannedProbe, *, data_dir: Path | None) -> tuple[str, list[Example]]:
+    task = probe.task
+    if "world" in task.data:
+        records = _world(str(task.data["world"]), size=probe.examples or WORLD_SIZE)
+        return "world", [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in records]
+    files, hub, base = task.data.get("files"), task.data.get("hub"), probe.base_dir or data_dir
+    if (
+        isinstance(files, Files)
+        and base is not None
+        and (local_file(base / files.test).is_file() or not isinstance(hub, Hub))
+    ):
+        if not task.forms:
+            return "files", spread(read_examples(base / files.test, task=task.name), probe.examples)
+        return "files", spread(load_formed(task, files, split="test", base_dir=base), probe.examples)
+    if isinstance(hub, Hub):
+        return "hub", spread(load_formed(task, hub, split="test", base_dir=Path()), probe.examples)
+    raise DataError(f"probe {task.name!r}: reads local files only; say where they are: --data FOLDER")
+
+
+def _world(kind: str, *, size: int) -> list[dict[str, str]]:
+    """Probes of what the bundled model knows; a text's first character is given, and all others count."""
+    from clbench.data import world
+
+    if kind == "facts":
+        return world.probe_facts(size)
+    if kind == "skills":
+        return world.probe_skills(size=size)
+    if kind == "text":
+        return [{"prompt": one.text[:1], "answer": one.text[1:]} for one in world.probe_text(size)]
+    raise DataError(f"no probe of the invented world {kind!r}; there is facts, skills, text")
