@@ -18,33 +18,18 @@ from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
 from clbench.errors import OptionError
 from clbench.models import describe
+from clbench.proberequest import ProbeRequest, with_asked
 from clbench.protocol import Runtime
 from clbench.record import Record
 from clbench.registry import Registry, check_option_names
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
 from clbench.scoring import load_scorer
-from clbench.stream import PlannedProbe, Schedule, StreamPlan, resolve
-from clbench.task import Scorers, Task
+from clbench.stream import StreamPlan, resolve
 from clbench.taskfiles import LoadedStream
 
 if TYPE_CHECKING:
     from clbench.progress import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeRequest:
-    """What is to be asked beside the stream's tasks.
-
-    Args:
-        names: of probes, groups, files, or of another library's (`lm-eval:mmlu`); `none` leaves the stream's own out.
-        limit: records of each at most.
-        schedule: in which rows of R.
-    """
-
-    names: tuple[str, ...] = ()
-    limit: int | None = None
-    schedule: Schedule = "before-after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +69,7 @@ class Request:
     fresh: bool = False
     revision: str | None = None
     trust_remote_code: bool = False
-    probes: ProbeRequest = ProbeRequest()
+    probes: ProbeRequest = dataclasses.field(default_factory=ProbeRequest)
     data_dir: Path | None = None
 
 
@@ -121,12 +106,7 @@ def _plan(request: Request, order: str | None, registry: Registry) -> StreamPlan
         order=order,
         changes=request.settings,
     )
-    own = () if "none" in request.probes.names else plan.probes
-    asked = {one.task.name: one for one in (*own, *_asked_probes(request.probes, registry))}
-    for task in plan.tasks:
-        if task.name in asked:
-            raise OptionError(f"--probe {task.name}: is a task of the stream itself, and scored in any case")
-    return dataclasses.replace(plan, probes=tuple(asked.values()))
+    return dataclasses.replace(plan, probes=with_asked(plan, request.probes, registry))
 
 
 def _base_dir(request: Request) -> Path:
@@ -140,35 +120,6 @@ def _base_dir(request: Request) -> Path:
         name = f"{loaded.stream.name}:{request.variant}"
         raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
     return request.data_dir or loaded.base_dir
-
-
-def _asked_probes(asked: ProbeRequest, registry: Registry) -> Iterator[PlannedProbe]:
-    for name in asked.names:
-        if name == "none":
-            continue
-        if ":" in name and not home.is_file(name):
-            yield _external(name, asked, registry)
-            continue
-        for task, base_dir in registry.catalog().probes(name):
-            yield PlannedProbe(task, asked.limit, asked.schedule, given=True, base_dir=base_dir)
-
-
-def _external(name: str, asked: ProbeRequest, registry: Registry) -> PlannedProbe:
-    found = registry.plugins.manager.hook.clbench_load_probe(name=name)
-    if found is None:
-        library = name.partition(":")[0]
-        raise OptionError(
-            f"--probe {name}: no plugin asks the probes of {library!r}; `clbench doctor` lists the plugins"
-            + ("; pip install clbench-lm-eval" if library == "lm-eval" else "")
-        )
-    task = Task(
-        task=found.name,
-        summary=found.summary,
-        data={"external": found.name},
-        measure="external",
-        scorers=Scorers(strict="stated"),
-    )
-    return PlannedProbe(task, asked.limit, asked.schedule, given=True, external=found)
 
 
 def _check_scorers(plan: StreamPlan, registry: Registry) -> None:

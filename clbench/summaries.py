@@ -247,6 +247,14 @@ def delta_general_ability(r: ResultMatrix) -> float:
     return fmean(last - base for base, last in (_probe_ends(r, name) for name in names))
 
 
+TRACE_SIX = ("mmlu", "gsm8k", "bbh", "tydiqa", "boolq", "piqa")
+
+
+def delta_general_trace(r: ResultMatrix) -> float:
+    """ΔR^G over TRACE's six sets: MMLU, GSM8K, BBH, TyDiQA, BoolQ, PIQA. TRACE (2023), table 2. ↑."""
+    return fmean(last - base for base, last in (_probe_ends(r, f"probes/{name}") for name in TRACE_SIX))
+
+
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +328,7 @@ SUMMARIES: tuple[SummarySpec, ...] = (
     _spec("fwt.sapt", fwt_sapt),
     _spec("retention.facts", retention_facts),
     _spec("delta.general-ability", delta_general_ability),
+    _spec("delta.general-trace", delta_general_trace),
     _spec("learning_accuracy", learning_accuracy),
     _spec("aia", aia),
     _spec("accuracy.diaz", accuracy_diaz),

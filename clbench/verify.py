@@ -21,6 +21,7 @@ from clbench.record import Record, read_record
 from clbench.registry import Registry
 from clbench.rescore import rescore
 from clbench.rundir import RunDir
+from clbench.scoring.programs import ProgramsOffError
 from clbench.stream import resolve
 from clbench.task import Task
 
@@ -40,18 +41,24 @@ class Check:
     detail: str = ""
 
 
-def verify(run_dir: RunDir, *, registry: Registry, leaderboards: Path) -> list[Check]:
+def verify(run_dir: RunDir, *, registry: Registry, leaderboards: Path, data_dir: Path | None = None) -> list[Check]:
     """Check a finished run.
+
+    Args:
+        run_dir: of the run.
+        registry: with scorers and streams.
+        leaderboards: folder that holds the board's copy of the record.
+        data_dir: folder of local data files, for streams that read such.
 
     Raises:
         RecordError: the run is not finished.
     """
     if not run_dir.record_path.is_file():
         raise RecordError(f"run {run_dir.run_id} is not finished; run the same command again first")
-    return list(_checks(run_dir, registry, leaderboards))
+    return list(_checks(run_dir, registry, leaderboards, data_dir))
 
 
-def _checks(run_dir: RunDir, registry: Registry, leaderboards: Path) -> Iterator[Check]:
+def _checks(run_dir: RunDir, registry: Registry, leaderboards: Path, data_dir: Path | None) -> Iterator[Check]:
     try:
         record = read_record(run_dir.record_path)
     except RecordError as error:
@@ -64,14 +71,14 @@ def _checks(run_dir: RunDir, registry: Registry, leaderboards: Path) -> Iterator
         "scores": lambda: _scores(run_dir, record, registry),
         "matrix.json": lambda: _matrix(run_dir, record),
         "configuration": lambda: _configuration(run_dir, record),
-        "data": lambda: _data(run_dir, record, registry),
+        "data": lambda: _data(record, registry, data_dir),
         "board's copy": lambda: _copy(record, leaderboards),
     }
     for name, step in steps.items():
         try:
             wrong = step()
             yield Check(name, "wrong" if wrong else "ok", wrong)
-        except _AbsentError as error:
+        except (_AbsentError, ProgramsOffError) as error:
             yield Check(name, "not checked", str(error))
         except (ClbenchError, OSError, KeyError, TypeError, ValueError) as error:
             yield Check(name, "wrong", " ".join(str(error).split()) or type(error).__name__)
@@ -113,13 +120,19 @@ def _configuration(run_dir: RunDir, record: Record) -> str:
     return f"{', '.join(wrong)}: run.json and the record differ" if wrong else ""
 
 
-def _data(run_dir: RunDir, record: Record, registry: Registry) -> str:
+def _data(record: Record, registry: Registry, data_dir: Path | None) -> str:
     board = record.board
     changes = {"stream": {"train_examples": board.train_examples, "test_examples": board.test_examples}}
+    if "stream.shuffle" in board.changes:
+        changes["stream"]["shuffle"] = board.changes["stream.shuffle"]
     try:
         loaded = registry.catalog().stream(board.stream)
         plan = resolve(
-            loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=board.variant, changes=changes
+            loaded.stream,
+            tasks=loaded.tasks,
+            base_dir=data_dir or loaded.base_dir,
+            variant=board.variant,
+            changes=changes,
         )
         found = data_hash(load_stream_data(plan, plugins=registry.plugins))
     except ClbenchError as error:

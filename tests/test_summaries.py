@@ -89,7 +89,7 @@ def full(draw, least=2):
 
 
 def test_the_table_holds_every_summary():
-    assert {spec.name for spec in SUMMARIES} == set(EXPECTED)
+    assert {spec.name for spec in SUMMARIES} == {*EXPECTED, "delta.general-trace"}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -199,7 +199,7 @@ def test_op_and_bwt_need_only_the_diagonal_and_the_last_row():
 def test_missing_base_row_is_named():
     values, missing = compute(replace(PEERS, base=None), SUMMARIES)
     assert (values["fwt.gem"], missing["fwt.gem"]) == (None, "needs the base row (row 0)")
-    assert missing.keys() == {"fwt.gem"}
+    assert missing.keys() == {"fwt.gem", "delta.general-trace"}
 
 
 @pytest.mark.parametrize(
@@ -216,6 +216,25 @@ def test_what_probes_cannot_tell_is_missing(probes, reasons):
     for name, reason in zip(("retention.facts", "delta.general-ability"), reasons, strict=True):
         assert missing.get(name, "").startswith(reason or "")
         assert (name in missing) == (reason is not None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "published"),
+    [  # TRACE's table 2, in percent: MMLU, GSM8K, BBH, TyDiQA, BoolQ, PIQA before and after, and the change as printed
+        ((46.56, 26.08, 40.23, 23.47, 70.55, 76.22), (46.43, 3.49, 30.11, 33.23, 77.89, 76.5), -2.58),
+        ((46.56, 26.08, 40.23, 23.47, 70.55, 76.22), (42.28, 14.71, 33.61, 21.72, 53.43, 75.19), -7.03),
+        ((46.56, 26.08, 40.23, 23.47, 70.55, 76.22), (47.04, 3.03, 36.61, 31.57, 75.75, 75.3), -2.31),
+        ((54.61, 43.14, 49.70, 27.65, 81.5, 78.24), (41.88, 2.12, 19.47, 32.27, 82.08, 77.15), -13.32),
+        ((54.61, 43.14, 49.70, 27.65, 81.5, 78.24), (47.72, 2.96, 36.52, 32.52, 82.45, 76.88), -9.3),
+    ],
+)
+def test_delta_over_traces_six_sets_is_that_of_its_table(before, after, published):
+    names = ("mmlu", "gsm8k", "bbh", "tydiqa", "boolq", "piqa")
+    probes = {f"probes/{name}": (a / 100, b / 100) for name, a, b in zip(names, before, after, strict=True)}
+    matrix = replace(square([[0.6]], (0.1,)), probes={**probes, "probes/other": (0.0, 1.0)})
+    assert metric("delta.general-trace", matrix) == pytest.approx(published / 100, abs=2e-4)
+    with pytest.raises(MatrixError, match="needs the probe 'probes/piqa'"):
+        metric("delta.general-trace", replace(matrix, probes=dict(list(matrix.probes.items())[:5])))
 
 
 def test_nested_by_family():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ALIASES = {"trace": "trace-printed"}
 SHOWN = ("op", "bwt.gem", "bwt.trace-printed", "forgetting.chaudhry", "learning_accuracy", "fwt.gem")
-SHOWN_WITH_PROBES = ("retention.facts", "delta.general-ability")
+SHOWN_WITH_PROBES = ("retention.facts", "delta.general-ability", "delta.general-trace")
 
 
 def headline(config: RunConfig) -> str:

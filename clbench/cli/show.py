@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
 def show(
     run: Annotated[str, typer.Argument(help="Run id (or its beginning), a run directory, or a record file.")],
     verify: Annotated[bool, typer.Option("--verify", help="Check the run's files against each other.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of local data files, to check against.", envvar="CLBENCH_DATA")
+    ] = None,
     bwt: Annotated[str | None, typer.Option(help="Definitions of BWT, such as gem,trace,treelora.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     leaderboards_dir: Annotated[Path | None, typer.Option(help="Where boards are [default: leaderboards].")] = None,
@@ -29,7 +32,8 @@ def show(
     from clbench.rundir import find_run
 
     if verify:
-        _verify(run, runs_dir or home.runs_dir(), leaderboards_dir or home.leaderboards_dir(), as_json=json)
+        folders = (runs_dir or home.runs_dir(), leaderboards_dir or home.leaderboards_dir())
+        _verify(run, *folders, data_dir=data, as_json=json)
         return
     if run.endswith(".json"):
         record, state = read_record(Path(run)), {"status": "finished"}
@@ -47,7 +51,7 @@ def show(
         results.print_record(record, bwt=bwt)
 
 
-def _verify(run: str, runs_dir: Path, leaderboards_dir: Path, *, as_json: bool) -> None:
+def _verify(run: str, runs_dir: Path, leaderboards_dir: Path, *, data_dir: Path | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from clbench.cli import output
@@ -55,7 +59,8 @@ def _verify(run: str, runs_dir: Path, leaderboards_dir: Path, *, as_json: bool) 
     from clbench.rundir import find_run
     from clbench.verify import verify
 
-    checks = verify(find_run(run, runs_dir=runs_dir), registry=registry(), leaderboards=leaderboards_dir)
+    run_dir = find_run(run, runs_dir=runs_dir)
+    checks = verify(run_dir, registry=registry(), leaderboards=leaderboards_dir, data_dir=data_dir)
     if as_json:
         output.print_json([asdict(check) for check in checks])
     else:

@@ -90,7 +90,7 @@ def _task(matrix: ResultMatrix, i: int, j: int, *, error: Cell) -> Html:
 
 
 def _probes(matrix: ResultMatrix, i: int, errors: Mapping[str, Sequence[Cell]]) -> list[Html]:
-    """Scores from 0 to 1 in colour; a probe whose name ends in `text` is a loss in nats a token, without such a scale."""
+    """Scores from 0 to 1 in colour; a probe whose name ends in `text` is a loss in nats a token, with no such scale."""
     return [
         tag("td", number(values[i]), title=f"{name} {after(matrix, i)} (loss in nats a token)", class_="probe")
         if name.endswith("text")
