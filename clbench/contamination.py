@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clbench.data.example import Example
-from clbench.data.overlap import overlap_all
+from clbench.data.overlap import overlap_all, tokens
 from clbench.data.tokenising import common_prefix
 from clbench.runconfig import RunConfig
 
@@ -32,10 +32,16 @@ def questions(examples: Sequence[Example]) -> list[str]:
 
 
 def _alike(texts: Sequence[str]) -> int:
-    """Characters that all texts begin with; none where there is but one."""
-    return min((common_prefix(texts[0], text) for text in texts[1:]), default=0)
+    """Characters that all texts begin with, of whole words; none where there is but one."""
+    size = min((common_prefix(texts[0], text) for text in texts[1:]), default=0)
+    while size and any(tokens(pair := text[size - 1 : size + 1]) == [pair.casefold()] for text in texts if text[size:]):
+        size -= 1
+    return size
 
 
 def _texts(config: RunConfig) -> Iterator[str]:
+    """Training texts as they stand, and without what all of them share: a record may follow on either."""
     for data in config.data:
-        yield from questions(data.train)
+        for one, bare in zip(data.train, questions(data.train), strict=True):
+            yield f"{one.prompt} {one.answer}"
+            yield bare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Evaluator:
         protocol: lengths and precision.
         runtime: batch size.
         tokens: tokens generated so far, on all devices.
-        caches: whether likelihoods rest on the model's cache: found out at the first batch.
+        caches: whether likelihoods rest on the model's cache, by kind of batch: found out at the first of each.
         warn: told of what the record must say.
     """
 
@@ -65,7 +66,7 @@ class Evaluator:
     protocol: Protocol
     runtime: Runtime
     tokens: int = 0
-    caches: bool | None = None
+    caches: dict[tuple[bool, bool], bool] = field(default_factory=dict)
     warn: Callable[[str], None] = field(default=lambda message: None)
 
     def predict(
@@ -86,12 +87,12 @@ class Evaluator:
             examples: what is asked; their answers are only carried along.
             max_new_tokens: of the task; the protocol's `max_answer_tokens` caps it.
             stop: texts at which an answer ends.
-            probe: bounded by the model's window instead of the protocol's lengths.
+            probe: bounded by the model's window, half of which is the prompt's, instead of the protocol's lengths.
             on_batch: given each batch's answers.
             known: answers from before an interruption; batches that are whole among them are not asked again.
         """
-        limit = max_new_tokens if probe else min(max_new_tokens, self.protocol.max_answer_tokens)
-        room = max(1, window(model) - limit) if probe else None
+        limit = min(max_new_tokens, window(model) // 2 if probe else self.protocol.max_answer_tokens)
+        room = window(model) - limit if probe else None
         prompts = self.encoder.prompts([one.prompt for one in examples], limit=room)
 
         def ask(indices: list[int]) -> list[Answer]:
@@ -179,8 +180,11 @@ class Evaluator:
     def _generate(
         self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int, stop: tuple[str, ...] = ()
     ) -> list[Answer]:
+        from transformers import StoppingCriteriaList
+
         batch = left_pad(prompts, pad=self.encoder.pad, device=self.accelerator.device)
-        stopping = {"stop_strings": list(stop), "tokenizer": self.encoder.tokenizer} if stop else {}
+        stopped = partial(self._stopped, stop=stop, start=batch["input_ids"].shape[1])
+        stopping = {"stopping_criteria": StoppingCriteriaList([stopped])} if stop else {}
         with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
             output = model.generate(**batch, max_new_tokens=limit, **stopping)
         ends = set(model.generation_config.eos_token_id)
@@ -189,22 +193,37 @@ class Evaluator:
     def _decode(self, ids: list[int], *, ends: set[int], stop: tuple[str, ...]) -> Answer:
         end = next((i for i, token in enumerate(ids) if token in ends), None)
         kept = ids if end is None else ids[:end]
-        text = self.encoder.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = self._text(kept)
         cuts = [place for place in map(text.find, stop) if place >= 0]
-        text = text[: min(cuts)] if cuts else text
-        return Answer(text, end is None and not cuts, len(kept) + (end is not None))
+        if not cuts:
+            return Answer(text, end is None, len(kept) + (end is not None))
+        used = bisect.bisect_left(
+            range(len(kept)), True, key=lambda n: any(one in self._text(kept[:n]) for one in stop)
+        )
+        return Answer(text[: min(cuts)], False, used)  # the others of the batch may have gone on
+
+    def _stopped(self, ids: torch.Tensor, scores: Any, *, stop: tuple[str, ...], start: int, **_: Any) -> torch.Tensor:
+        """Which answers have come to a stop; transformers' own `stop_strings` also looks into the prompt."""
+        longest = max(len(one.encode()) for one in stop)  # a token is a byte at least
+        tails = ids[:, max(start, ids.shape[1] - longest - 4) :].tolist()
+        return torch.tensor([any(one in self._text(tail) for one in stop) for tail in tails], device=ids.device)
+
+    def _text(self, ids: list[int]) -> str:
+        return self.encoder.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
         inner, device = getattr(model, "module", model), self.accelerator.device
         run = {True: likelihood.scores, False: likelihood.full_scores}
         with torch.inference_mode(), autocast(self.protocol, device):
-            if self.caches is None:
-                self.caches = self._cache_serves(partial(run[True], inner), partial(run[False], inner), asked)
-            return run[self.caches](inner, asked, pad=self.encoder.pad, device=device)
+            uneven = len({one.shared for one in asked}) > 1
+            kind = (likelihood.common_head(asked) > 0, uneven)
+            if kind not in self.caches and all(self.caches.values()):
+                self.caches[kind] = self._cache_serves(partial(run[True], inner), partial(run[False], inner), asked)
+            return run[all(self.caches.values())](inner, asked, pad=self.encoder.pad, device=device)
 
     def _cache_serves(self, shared: Callable[..., Any], full: Callable[..., Any], asked: list[Any]) -> bool:
-        """Whether both ways give the same for a few questions; some models keep no cache, or keep it differently."""
-        few, where = asked[:2], {"pad": self.encoder.pad, "device": self.accelerator.device}
+        """Whether both ways agree on a batch's longest and shortest question; some models keep another kind of cache."""
+        few, where = [asked[0], *asked[1:][-1:]], {"pad": self.encoder.pad, "device": self.accelerator.device}
         expected = full(few, **where)
         try:
             found = shared(few, **where)

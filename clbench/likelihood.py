@@ -8,6 +8,7 @@ serve, and to check by.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import torch
 
 from clbench.data.batches import collate
 from clbench.data.tokenising import Encoded, common_prefix
+from clbench.errors import DataError
 from clbench.losses import forward
 from clbench.models import keeps_logits
 
@@ -51,6 +53,9 @@ def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> lis
         encoder: of the model.
         examples: with choices.
         window: tokens that the model can take; longer questions lose their beginning, by eighths of it.
+
+    Raises:
+        DataError: a choice alone is longer than the window.
     """
     texts = [
         (one.prompt + choice + one.ending, one.prompt + (choice if one.ending else ""))
@@ -60,22 +65,24 @@ def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> lis
     each = list(dict.fromkeys(text for pair in texts for text in pair))  # the prompt stands before every choice
     known = dict(zip(each, encoder.tokens(each), strict=True))
     pairs = iter((known[whole], known[before]) for whole, before in texts)
-    begins = [encoder.begin(one.prompt.encode()) for one in examples]
-    return [
-        _question([next(pairs) for _ in one.choices], begin=begin, window=window)
-        for one, begin in zip(examples, begins, strict=True)
-    ]
+    return [_question([next(pairs) for _ in one.choices], one=one, encoder=encoder, window=window) for one in examples]
 
 
-def _question(pairs: Sequence[tuple[list[int], list[int]]], *, begin: tuple[int, ...], window: int) -> Question:
-    rows, scored = [], []
+def _question(pairs: Sequence[tuple[list[int], list[int]]], *, one: Example, encoder: Encoder, window: int) -> Question:
+    starts = [min(common_prefix(before, whole), len(whole) - 1) for whole, before in pairs]
+    first = min(starts)
+    alone = not one.prompt or not first  # a tokenizer may join all of a prompt to what follows it
+    begin = encoder.begin([] if alone else pairs[0][0])
     step = max(1, window // CUTS)
     over = max(0, len(begin) + max(len(whole) for whole, _ in pairs) - window)
-    cut = -(-over // step) * step
-    for whole, before in pairs:
-        start = min(common_prefix(before, whole), len(whole) - 1)
-        rows.append((*begin, *whole[cut:]))
-        scored.append(min(len(whole) - start, len(whole) - cut))
+    cut = min(-(-over // step) * step, first if begin else first - 1)  # something stands before what is scored
+    rows = [(*begin, *whole[cut:]) for whole, _ in pairs]
+    if (longest := max(map(len, rows))) > window:
+        raise DataError(
+            f"task {one.task!r}: a choice makes {longest} tokens, and with {window} the model's window is full: "
+            "take a model of a longer one, or leave the record out"
+        )
+    scored = [len(whole) - start for (whole, _), start in zip(pairs, starts, strict=True)]
     same = min(common_prefix(rows[0], row) for row in rows)
     shared = min(same, *(len(row) - number for row, number in zip(rows, scored, strict=True)))
     return Question(tuple(rows), tuple(scored), shared)
@@ -140,10 +147,10 @@ def scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch
     from transformers import DynamicCache
 
     cache = DynamicCache(config=model.config)
-    begun = min(_common(questions), min(one.shared for one in questions) - 1)
-    if begun < WORTH_SHARING or len(questions) == 1:
-        begun = 0
-    else:
+    begun = common_head(questions)
+    if _slots(questions) > _reach(model, cache):
+        begun = 0  # padding between head and question would push tokens out of a sliding window
+    if begun:
         head = torch.tensor([questions[0].rows[0][:begun]], device=device)
         _run(model, head, torch.ones_like(head), cache, kept=1)
         cache.batch_repeat_interleave(len(questions))
@@ -174,8 +181,24 @@ def _tails(
     return [[next(found) for _ in one.rows] for one in questions]
 
 
-def _common(questions: Sequence[Question]) -> int:
-    return min(common_prefix(questions[0].rows[0], one.rows[0]) for one in questions)
+def common_head(questions: Sequence[Question]) -> int:
+    """How many first tokens are worth being run once for a whole batch."""
+    common = min(common_prefix(questions[0].rows[0], one.rows[0]) for one in questions)
+    begun = min(common, min(one.shared for one in questions) - 1)
+    return begun if begun >= WORTH_SHARING and len(questions) > 1 else 0
+
+
+def _slots(questions: Sequence[Question]) -> int:
+    """Places in the cache, padding included."""
+    longest = max(one.shared for one in questions)
+    return longest + max(len(row) - one.shared for one in questions for row in one.rows)
+
+
+def _reach(model: Any, cache: Any) -> int:
+    """How many tokens back each one attends to."""
+    windows = [layer.sliding_window for layer in cache.layers if getattr(layer, "is_sliding", False)]
+    own = getattr(model.config, "window_size", None)  # GPT-Neo's local layers, whose cache keeps everything
+    return min([*windows, own if isinstance(own, int) else sys.maxsize])
 
 
 def _picked(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:

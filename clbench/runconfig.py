@@ -77,6 +77,8 @@ class RunConfig:
         content = [self.board().hash, self.choice.options(method), self.seed, tasks]
         schedules = {one.task.name: one.plan.schedule for one in self.probes if one.source != "world"}
         content += [schedules] if schedules else []
+        worlds = {one.task.name: one.plan for one in self.probes if one.source == "world" and one.plan.given}
+        content += [{name: [plan.schedule, plan.examples] for name, plan in worlds.items()}] if worlds else []
         model = self.model.name.rpartition("/")[2]
         label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])

@@ -67,6 +67,7 @@ class Scorekeeper:
     ) -> None:
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
         self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
+        evaluator.warn = lambda message: warnings.update({message: 1})  # once, however often the run was interrupted
         names = [task.name for task in config.plan.tasks]
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
         self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}

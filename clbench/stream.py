@@ -169,7 +169,8 @@ class PlannedProbe:
     Args:
         task: what is asked.
         examples: how many records at most; all when None.
-        schedule: in `every` row of R that is measured, or only `before-after` the stream.
+        schedule: in `every` row of R that is measured, or only `before-after` the stream; one that the user asked for
+            is asked of the base model in any case.
         given: whether the user asked for it; else it belongs to the stream.
         base_dir: folder of its files, when it is not the one given by `--data`.
         external: who asks instead of clbench.
@@ -190,7 +191,9 @@ class PlannedProbe:
             num_tasks: T.
             measured: whether anything else is measured in that row.
         """
-        return measured if self.schedule == "every" else row in (0, num_tasks)
+        if self.schedule == "every":
+            return measured or (self.given and row == 0)
+        return row in (0, num_tasks)
 
 
 @dataclass(frozen=True, slots=True)

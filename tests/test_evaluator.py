@@ -142,3 +142,80 @@ def test_the_mean_loss_is_that_of_the_answer_tokens(folder, micro_batch):
     assert evaluator.mean_loss(model.train(), examples) == pytest.approx(expected, rel=1e-5)
     assert expected < 4 * math.log(320)
     assert not model.training
+
+
+# --- stop texts
+
+
+def until(text, stops):
+    """A text up to the first of some stops, and whether there was one."""
+    places = [text.find(stop) for stop in stops if stop in text]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def unstopped(evaluator, model, examples, *, limit=24):
+    return [one.prediction for one in evaluator.predict(model, examples, max_new_tokens=limit, probe=True)]
+
+
+@pytest.mark.parametrize("eval_batch", [1, 3, 64])
+def test_stop_texts_end_an_answer_also_inside_a_token(folder, eval_batch):
+    evaluator, model = evaluator_of(folder, eval_batch=eval_batch)
+    examples = small.examples(9)
+    whole = unstopped(evaluator, model, examples)
+    tokens, decode = evaluator.encoder.tokenizer, evaluator.encoder.tokenizer.decode
+    inner = next(t for t in (decode([i]) for i in range(262, 319)) if len(t) > 2 and any(t in one for one in whole))
+    stops = (inner[1:-1] or inner[1:], whole[0][6:9], whole[1][10:12], "never written")
+    assert tokens.encode(inner, add_special_tokens=False), "a token's middle is a stop of its own"
+    found = evaluator.predict(model, examples, max_new_tokens=24, stop=stops, probe=True)
+    for one, text in zip(found, whole, strict=True):
+        cut, stopped = until(text, stops)
+        assert one.prediction == cut
+        assert one.truncated is not stopped
+    assert sum(not one.truncated for one in found) > 0
+
+
+def test_stopped_answers_cost_the_same_in_a_batch_and_alone(folder):
+    counts = set()
+    for eval_batch in (1, 4, 64):
+        evaluator, model = evaluator_of(folder, eval_batch=eval_batch)
+        examples = small.examples(9)
+        first = unstopped(evaluator, model, examples)
+        evaluator.tokens = 0
+        stops = (first[0][5:8], first[3][1:3])
+        evaluator.predict(model, examples, max_new_tokens=24, stop=stops, probe=True)
+        counts.add(evaluator.tokens)
+    (count,) = counts
+    assert 0 < count < 9 * 24
+
+
+def test_generation_itself_ends_at_a_stop(llama):
+    evaluator, model = evaluator_of(llama)
+    (one,) = small.examples(1)
+    (whole,) = unstopped(evaluator, model, [one], limit=200)
+    passes, forward = [], model.forward
+    model.forward = lambda *args, **how: passes.append(1) or forward(*args, **how)
+    evaluator.predict(model, [one], max_new_tokens=200, stop=(whole[3:6],), probe=True)
+    assert len(passes) < 20
+
+
+def test_a_stop_is_looked_for_in_the_answer_alone(llama):
+    """A prompt that ends with a stop's beginning, as one of HumanEval ends with a line break, stops nothing."""
+    evaluator, model = evaluator_of(llama)
+    (one,) = small.examples(1)
+    (whole,) = unstopped(evaluator, model, [one])
+    stop = one.prompt[-3:] + whole[:2]
+    assert stop not in whole
+    (found,) = evaluator.predict(model, [one], max_new_tokens=24, stop=(stop,), probe=True)
+    assert (found.prediction, found.truncated) == (whole, True)
+
+
+def test_a_probe_is_bounded_by_the_models_window_of_which_half_is_the_prompts(gpt2):
+    evaluator, model = evaluator_of(gpt2, max_prompt_tokens=16, max_answer_tokens=4)
+    (one,) = small.examples(1)
+    long = type(one)(one.task, "more " * 2000 + one.prompt, one.answer)
+    seen, generate = [], model.generate
+    model.generate = lambda **how: seen.append((how["input_ids"].shape[1], how["max_new_tokens"])) or generate(**how)
+    evaluator.predict(model, [long], max_new_tokens=40, probe=True)
+    evaluator.predict(model, [long], max_new_tokens=5000, probe=True)
+    evaluator.predict(model, [long], max_new_tokens=40)
+    assert seen == [(512 - 40, 40), (256, 256), (16, 4)]

@@ -71,20 +71,25 @@ def load_split(
     plan: StreamPlan, task: Task, *, split: str, cap: int | None = None, plugins: Plugins | None = None
 ) -> list[Example]:
     """The first `cap` records of one split (all when None)."""
+    found = _found(plan, task, split=split, cap=cap, plugins=plugins)
+    return (shuffled(found, plan.shuffle) if split == "train" else found)[:cap]
+
+
+def _found(plan: StreamPlan, task: Task, *, split: str, cap: int | None, plugins: Plugins | None) -> list[Example]:
+    """The records as they stand in their source."""
     locator = task.data[plan.source]
     if isinstance(locator, Hub) or (isinstance(locator, Files) and task.forms):
-        found = load_formed(task, locator, split=split, base_dir=plan.base_dir)
-        return (shuffled(found, plan.shuffle) if split == "train" else found)[:cap]
+        return load_formed(task, locator, split=split, base_dir=plan.base_dir)
     if isinstance(locator, Files):
-        return read_examples(_file(plan, task, locator, split=split), task=task.name)[:cap]
+        return read_examples(_file(plan, task, locator, split=split), task=task.name)
     if plan.source == "mini":
         size = cap or (MINI_TRAIN if split == "train" else MINI_TEST)
         found = _mini(locator, split=split, size=size)
         return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in found]
     if plan.source == "trace":
         path = archive.split_path(plan.folder, task=locator, split=split)
-        return read_examples(path, task=task.name)[:cap]
-    return _plugin_split(plan, task, locator, split=split, plugins=plugins)[:cap]
+        return read_examples(path, task=task.name)
+    return _plugin_split(plan, task, locator, split=split, plugins=plugins)
 
 
 def _mini(form: str, *, split: str, size: int) -> list[dict[str, str]]:

@@ -85,4 +85,5 @@ def test_a_kill_while_a_board_is_written_leaves_the_old_one_or_the_new_one(make_
         update(tmp_path, summaries=known.summary_specs(), plugins=known.plugins)
         whole = board.read_text("utf-8")
         assert after in (before, whole), "torn"
-        assert not list(tmp_path.glob("*.tmp"))
+    publish(make_record("last"), tmp_path, known)
+    assert not list(tmp_path.glob(".*.tmp")), "the next writer removes what the killed ones left"
