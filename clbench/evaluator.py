@@ -222,7 +222,7 @@ class Evaluator:
             return run[all(self.caches.values())](inner, asked, pad=self.encoder.pad, device=device)
 
     def _cache_serves(self, shared: Callable[..., Any], full: Callable[..., Any], asked: list[Any]) -> bool:
-        """Whether both ways agree on a batch's longest and shortest question; some models keep another kind of cache."""
+        """Whether both ways agree on a batch's longest and shortest question; some models keep another one."""
         few, where = [asked[0], *asked[1:][-1:]], {"pad": self.encoder.pad, "device": self.accelerator.device}
         expected = full(few, **where)
         try:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from clbench import device, drift, provenance, runstate, seeding
 from clbench.data.example import Example, TrainingData
 from clbench.drafts import drop_drafts, drop_rows
-from clbench.episodes import Episode, episodes, num_steps
+from clbench.episodes import Episode, episodes
 from clbench.errors import ClbenchError, RunError
 from clbench.guards import SHARDED, Guards
-from clbench.method import Experience, Method, Run
+from clbench.method import Experience
 from clbench.models import load_model
 from clbench.progress import Progress
-from clbench.protocol import Protocol
 from clbench.reckoning import make_record
 from clbench.record import Record
 from clbench.registry import Registry
@@ -28,13 +27,14 @@ from clbench.resume import Checkpointer, Cursor, StopSignal, stop_signal
 from clbench.runconfig import RunConfig
 from clbench.rundir import RunDir
 from clbench.scorekeeper import Scorekeeper
+from clbench.staging import UNSAVED, is_sharded, stage, with_learning_rate
 
 if TYPE_CHECKING:
     import torch
 
     from clbench.evaluator import Evaluator
     from clbench.models import LoadedModel
-    from clbench.trainer import StepDone, Trainer
+    from clbench.trainer import StepDone
 
 
 def execute(
@@ -81,7 +81,7 @@ class _Loop:
         self.config, self.run_dir, self.registry, self.progress = config, run_dir, registry, progress
         self.stop = stop
         self.method = config.choice.create(config.options)
-        self.protocol = _with_learning_rate(config.plan.protocol, self.method)
+        self.protocol = with_learning_rate(config.plan.protocol, self.method)
         self.warnings: dict[str, int] = {}
         self.seconds = {"train": 0.0, "eval": 0.0}
 
@@ -135,7 +135,9 @@ class _Loop:
         config = self.config
         self.accelerator = device.make_accelerator(config.runtime.device)
         self.device: torch.device = self.accelerator.device
-        self._check_sharding()
+        self.sharded = is_sharded(self.accelerator, config)
+        if self.sharded:
+            self.warnings |= dict.fromkeys((UNSAVED, SHARDED), 1)
         loaded = self._load_model()
         self.warnings |= dict.fromkeys([*loaded.notes, *config.notes()], 1)
         protocol = self.protocol
@@ -143,6 +145,7 @@ class _Loop:
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
         )
         self.evaluator: Evaluator = Evaluator(self.accelerator, self.encoder, protocol, config.runtime)
+        self.evaluator.warn = lambda message: self.warnings.update({message: 1})  # once, however often it begins again
         self.scores = Scorekeeper(
             config,
             evaluator=self.evaluator,
@@ -158,21 +161,6 @@ class _Loop:
         self._start(loaded)
         return loaded
 
-    def _check_sharding(self) -> None:
-        """Refuse methods that are exact only where each process holds whole parameters and gradients."""
-        kind = str(self.accelerator.distributed_type).rpartition(".")[2]
-        self.sharded = kind in ("FSDP", "DEEPSPEED", "TP", "MEGATRON_LM")
-        specs = [entry.spec for entry in self.config.choice.entries]
-        unsafe = [spec.name for spec in specs if spec.capabilities and "sharded_ok" not in spec.capabilities]
-        if self.sharded and unsafe:
-            raise RunError(
-                f"method {unsafe[0]!r} is not exact when parameters or gradients are sharded ({kind}); "
-                "run it on one device, or on several without sharding"
-            )
-        if self.sharded:
-            self.warnings["no checkpoints: parameters are sharded, so an interrupted run begins again"] = 1
-            self.warnings[SHARDED] = 1
-
     def _load_model(self) -> LoadedModel:
         config = self.config
         seeding.seed_global(config.seed, "model")
@@ -180,48 +168,17 @@ class _Loop:
 
     def _start(self, loaded: LoadedModel) -> None:
         """The method takes over a base model."""
-        from clbench.losses import Losses
-        from clbench.trainer import Trainer
-
-        seeding.seed_global(self.config.seed, "prepare")  # where adapters begin
-        model = self.method.prepare_model(loaded.model)
-        self.losses = Losses(
-            model,
-            encoder=self.encoder,
-            protocol=self.protocol,
-            device=self.device,
-            micro_batch=self.config.runtime.micro_batch,
-        )
-        self.run_state = Run(
-            seed=self.config.seed,
-            protocol=self.protocol,
-            num_experiences=len(self.config.plan.tasks),
-            device=self.device,
-            model=model,
-            loss=self.losses.loss,
-            gradients=self.losses.gradients,
-            groups=self.config.plan.groups,
-            warnings=self.warnings,
-        )
-        plan = self.config.plan
-        steps = num_steps(
-            [len(one.train) for one in self.config.data],
-            epochs=plan.epochs(),
-            global_batch=plan.protocol.global_batch,
-            regime=self.config.choice.regime,
-        )
-        self.trainer: Trainer = Trainer(
-            accelerator=self.accelerator,
+        self.stage = stage(
+            self.config,
             method=self.method,
-            run=self.run_state,
-            encoder=self.encoder,
+            model=loaded.model,
             protocol=self.protocol,
-            runtime=self.config.runtime,
-            planned_steps=steps,
+            accelerator=self.accelerator,
+            encoder=self.encoder,
+            warnings=self.warnings,
             on_step=self._on_step,
         )
-        self.trainer.prepare()
-        self.versions = runstate.versions(model)
+        self.run_state, self.trainer = self.stage.run, self.stage.trainer
 
     def _restart(self, loaded: LoadedModel) -> None:
         """Back to the base model, with a fresh method and optimizer; the counts go on."""
@@ -254,7 +211,7 @@ class _Loop:
         self.checkpointer.save(
             cursor,
             {
-                "run": runstate.capture(self.trainer, start=self.versions),
+                "run": runstate.capture(self.trainer, start=self.stage.versions),
                 "scores": self.scores.state_dict(),
                 "guards": self.guards.state_dict(),
                 "seconds": dict(self.seconds),
@@ -308,7 +265,7 @@ class _Loop:
         if self.protocol.reset_optimizer and index > 1:
             self.trainer.make_optimizer()
         steps = epochs * math.ceil(len(examples) / self.protocol.global_batch)
-        self.stage, began, before = cursor, time.perf_counter(), self.seconds["train"]
+        self.place, began, before = cursor, time.perf_counter(), self.seconds["train"]
         self.clock = lambda: before + time.perf_counter() - began
         title = name.rpartition("/")[2] if len(episode.tasks) == 1 else "all tasks"
         self.method.before_experience(self.run_state, experience)
@@ -320,7 +277,7 @@ class _Loop:
         self._rehearse(experience, data, title=f"rehearse {index}/{len(plan.tasks)}", cursor=cursor)
         self.method.after_experience(self.run_state, experience, data)
         data.close()
-        self.losses.forget()
+        self.stage.losses.forget()
         self.seconds["train"] = self.clock()
         self.run_dir.event("trained", index=index, task=name, step=self.run_state.step)
         plugins.emit("clbench_experience_end", run_id=self.run_dir.run_id, index=index, task=name)
@@ -335,7 +292,7 @@ class _Loop:
         if cursor.stage == "rehearse":
             self._restore_inside(cursor)
             done = cursor.done
-        self.stage = Cursor(experience.index, "rehearse", done)
+        self.place = Cursor(experience.index, "rehearse", done)
         with self.progress.task(title, total=math.ceil(len(examples) / self.protocol.global_batch) - done):
             self.trainer.rehearse(experience, examples, start=done)
         self.run_dir.event("rehearsed", index=experience.index, examples=len(examples), step=self.run_state.step)
@@ -368,7 +325,7 @@ class _Loop:
         )
         if self.stop.requested or self.checkpointer.due(told.step):
             kept, self.seconds["train"] = self.seconds["train"], self.clock()
-            self._save(dataclasses.replace(self.stage, done=told.done))
+            self._save(dataclasses.replace(self.place, done=told.done))
             self.seconds["train"] = kept
         self._stop_if_asked()
 
@@ -381,8 +338,8 @@ class _Loop:
         with self.method.evaluating(self.run_state):
             self.guards.look(self.run_state, row=row)
             scores = self.scores.measure(self.run_state.model, row=row)
+        self.seconds["eval"] += time.perf_counter() - began
         if scores:
-            self.seconds["eval"] += time.perf_counter() - began
             self.registry.plugins.emit("clbench_eval_end", run_id=self.run_dir.run_id, after=row, scores=scores)
 
     def _drift(self) -> dict[str, Any]:
@@ -390,8 +347,3 @@ class _Loop:
             return {}
         with self.method.evaluating(self.run_state):
             return drift.measure(self.run_state.model, self.base_weights)
-
-
-def _with_learning_rate(protocol: Protocol, method: Method) -> Protocol:
-    rate = method.options.learning_rate
-    return protocol if rate is None else protocol.model_copy(update={"learning_rate": rate})

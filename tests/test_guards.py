@@ -10,7 +10,7 @@ import small
 import torch
 
 from clbench import runstate
-from clbench.guards import SHARDED, Guards
+from clbench.guards import Guards
 from clbench.method import Method
 from clbench.methodspec import MethodSpec
 from clbench.models import load_model
@@ -247,14 +247,13 @@ def test_interrupted_again_and_again_the_warnings_are_those_of_the_whole_run(run
     assert result(outcome) == whole
 
 
-def test_sharded_parameters_are_not_looked_at_and_the_record_says_so():
-    from clbench.runner import _Loop
+def test_sharded_parameters_are_not_looked_at():
+    from clbench.staging import is_sharded
 
     accelerator = SimpleNamespace(distributed_type="DistributedType.FSDP")
     config = SimpleNamespace(choice=SimpleNamespace(entries=[]))
-    loop = SimpleNamespace(accelerator=accelerator, config=config, warnings={})
-    _Loop._check_sharding(loop)
-    assert loop.warnings[SHARDED] == 1
-    guards = Guards(config, SimpleNamespace(), active=not loop.sharded)
+    assert is_sharded(accelerator, config)
+    assert not is_sharded(SimpleNamespace(distributed_type="DistributedType.NO"), config)
+    guards = Guards(config, SimpleNamespace(), active=False)
     guards.look(SimpleNamespace(), row=0)
     assert guards.state_dict() == {"base": {}, "before": "", "step": 0}

@@ -119,6 +119,9 @@ def _probe_lines(record: Record) -> list[str]:
         if found["touched"]:
             shared = f"share {found['n']} words in a row with training data"
             lines.append(f"overlap: {found['touched']} of {found['of']} test records of {name} {shared}")
+    clean = sum(not found["touched"] for found in record.overlap.values())
+    if clean:
+        lines.append(f"overlap: none with training data in the test records of {clean} other tasks and probes")
     return lines
 
 
