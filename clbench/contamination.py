@@ -15,10 +15,14 @@ from clbench.runconfig import RunConfig
 def overlaps(config: RunConfig) -> dict[str, dict[str, Any]]:
     """For each task and probe how many of its records share a run of words with any task's training records.
 
-    Templates and solved examples, which many prompts share, are taken off first; probes of an invented world and those
-    of other libraries are left out: the one is made by this project, the texts of the other are not known beforehand.
+    Templates and solved examples, which many prompts share, are taken off first. Left out are generated records, whose
+    phrases recur by construction while no prompt is in two splits, and other libraries' probes, whose texts are not
+    known beforehand.
     """
-    asked = [*config.data, *(probe for probe in config.probes if probe.source not in ("world", "external"))]
+    tasks = () if config.plan.source == "mini" else config.data
+    asked = [*tasks, *(probe for probe in config.probes if probe.source not in ("world", "external"))]
+    if not asked:
+        return {}
     found = overlap_all(_texts(config), {one.task.name: questions(one.test) for one in asked})
     return {name: {**dataclasses.asdict(one), "examples": list(one.examples)} for name, one in found.items()}
 

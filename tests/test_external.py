@@ -10,6 +10,7 @@ from clbench.errors import ClbenchError
 from clbench.external import Judged
 from clbench.predictions import read
 from clbench.proberequest import ProbeRequest
+from clbench.protocol import Runtime
 from clbench.scoring.choices import stated
 from clbench.session import prepare
 
@@ -38,7 +39,7 @@ def test_its_scores_are_rows_of_the_record(run):
     outside = Outside()
     outcome = run(outside, limit=5)
     record = outcome.record
-    assert [(one.batch, one.limit, one.training) for one in outside.asked] == [(16, 5, False)] * 2
+    assert [(one.batch, one.limit, one.training) for one in outside.asked] == [(Runtime().eval_batch, 5, False)] * 2
     rows = [
         [
             json.loads(one.prediction)["score"]
