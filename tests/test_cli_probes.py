@@ -7,6 +7,7 @@ import pytest
 import small
 from probing import write_choice
 
+from clbench import sandbox
 from clbench.errors import OptionError
 from clbench.proberequest import ProbeRequest
 from clbench.session import prepare
@@ -100,7 +101,7 @@ def test_none_leaves_the_streams_own_out(run, quiz):
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_written(run, home, monkeypatch, arguments, complaint):
-    monkeypatch.delenv("CLBENCH_ALLOW_CODE", raising=False)
+    monkeypatch.delenv(sandbox.SWITCH, raising=False)
     done = run(*arguments)
     assert done.code == 2
     assert re.search(complaint, " ".join(done.err.replace("│", " ").split()))
@@ -173,7 +174,7 @@ def test_errors_changes_and_overlap_are_printed(shown, call, home):
     assert "overlap: 1 of 3 test records of own/word share 13 words in a row with training data" in text
     assert "test records of own/quiz" not in text
     report = home.parent / "report.html"
-    assert call("report", folder, "--output", report).code == 0
+    assert call("report", folder, "--out", report).code == 0
     page = report.read_text("utf-8")
     assert "What was never trained on" in page
     assert "<td>1 of 3</td>" in page

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clbench.errors import RecordError
+from clbench.hashing import digest
 from clbench.matrix import ResultMatrix
 from clbench.record import MethodPart, Record, read_record, slug
 
@@ -230,3 +231,31 @@ def test_slug_is_one_file_name(text):
     assert "/" not in name
     assert name not in (".", "..")
     assert slug(name) == name
+
+
+def test_a_board_without_probes_is_called_as_before_there_were_any(make_record):
+    """The name stands in the reports' snapshots, which are older than probes; the rule is that of then."""
+    board = make_record().board
+    assert board.name == "toy_tiny_e4047a21"
+    content = board.model_dump(mode="json", exclude={"changes", "probes"})
+    assert board.hash == digest(content) == board.model_copy(update={"changes": {"a": 1}}).hash
+    assert "probes" not in content
+    assert Record.model_validate(make_record().model_dump(exclude={"board": {"probes"}})).board == board
+    other = make_record(board={"probes": {"probes/mmlu": "d" * 64}}).board
+    again = make_record(board={"probes": {"probes/mmlu": "e" * 64}}).board
+    assert len({board.name, other.name, again.name}) == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        (("errors",), {"strict": [[0.1, 0.1]]}, r"errors\.strict: must have 3 rows of 2 cells"),
+        (("probe_errors",), {"probes/a": [0.1]}, "probes: each must have 3 rows"),
+        (("probes",), {"probes/a": [-0.1, 0.0, 0.0]}, "probes"),
+        (("probe_changes",), {"probes/a": {"error": 0.1}}, "probe_changes"),
+        (("probe_changes",), {"probes/a": {"value": 0.1, "sd": 1}}, "probe_changes"),
+    ],
+)
+def test_malformed_errors_and_changes_are_refused(altered, place, value, reason):
+    with pytest.raises(RecordError, match=reason):
+        read_record(altered(place, value))

@@ -8,10 +8,13 @@ import threading
 import pytest
 import small
 import torch
+from probing import Outside, write_choice, write_generate
 
 from clbench.errors import RecordError
+from clbench.evaluator import Evaluator
 from clbench.method import Footprint, Method
 from clbench.methodspec import MethodSpec
+from clbench.proberequest import ProbeRequest
 from clbench.protocol import Runtime
 from clbench.resume import Checkpointer, Cursor, stop_signal
 
@@ -151,6 +154,54 @@ def test_each_moment_is_a_good_moment_to_be_killed(run, kill, tmp_path):
             run(home=tmp_path / str(number), runtime={"checkpoint_steps": 1})
         kill(0)
         assert result(run(home=tmp_path / str(number))) == result(whole)
+
+
+class Dying(Outside):
+    """Is killed while it asks, once."""
+
+    dies = False
+
+    def measure(self, model, tokenizer, *, batch_size, limit):
+        found = super().measure(model, tokenizer, batch_size=batch_size, limit=limit)
+        if self.dies:
+            type(self).dies = False
+            raise Killed
+        return found
+
+
+def test_killed_in_the_middle_of_probes_it_ends_as_if_nothing_had_been(tmp_path, gpt2, home, kill, monkeypatch):
+    """Of choices, of written answers, and of another library; in the first row, between and in the last."""
+    stream = small.write_stream(tmp_path / "stream", train=6, test=3, tasks=small.STREAM_TASKS[:2], epochs=1)
+    quiz, say = write_choice(tmp_path / "quiz", size=7), write_generate(tmp_path / "say")
+    probes = ProbeRequest((str(quiz), str(say), "outside:even", "text"), None, "every")
+    lab = small.registry_with(observer=Dying().plugin())
+    asked, likelihoods, generate = [], Evaluator._likelihoods, Evaluator._generate
+    monkeypatch.setattr(Evaluator, "_likelihoods", lambda *a: asked.append("choice") or likelihoods(*a))
+    monkeypatch.setattr(Evaluator, "_generate", lambda *a, **b: asked.append("write") or generate(*a, **b))
+
+    def go(name):
+        runtime = {"eval_batch": 2, "checkpoint_steps": 3}
+        where = tmp_path / name
+        (found,) = small.run_stream(stream, model=gpt2, home=where, lab=lab, runtime=runtime, probes=probes)
+        return found
+
+    kill(10_000)
+    whole = go("whole")
+    once = asked.count("choice")
+    assert once == 3 * 4  # seven questions in batches of two, in three rows
+    batches = 4 + 4 + 3 + 3
+    for number in (5, 6, 9, 12, batches + 2 * 1 + 5, 2 * batches + 8):
+        kill(number)
+        asked.clear()
+        with pytest.raises(Killed):
+            go(str(number))
+        kill(0)
+        assert result(go(str(number))) == result(whole), number
+        assert once <= asked.count("choice") <= once + 1, "what was answered is not asked again"
+    Dying.dies = True
+    with pytest.raises(Killed):
+        go("outside")
+    assert result(go("outside")) == result(whole)
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(run, kill, tmp_path):

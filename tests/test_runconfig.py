@@ -4,8 +4,10 @@ import json
 
 import pytest
 import small
+from probing import write_choice
 
 from clbench.models import BUNDLED
+from clbench.proberequest import ProbeRequest
 from clbench.registry import registry
 from clbench.session import prepare
 from clbench.task import Task
@@ -101,3 +103,29 @@ def test_a_result_of_the_bundled_model_on_real_records_is_marked(config):
     assert config().notes() == []
     (note,) = config(model=BUNDLED).notes()
     assert "no scientific result" in note
+
+
+def test_probes_and_boards(config, tmp_path):
+    """Another probe or limit is another board; the invented world's are none; another schedule is another run."""
+    quiz = str(write_choice(tmp_path / "quiz"))
+
+    def found(*names, limit=None, schedule="before-after"):
+        one = config(probes=ProbeRequest(names, limit, schedule))
+        return one.board(), run_id(one)
+
+    bare, bare_id = found()
+    whole, whole_id = found(quiz)
+    assert bare.probes == {}
+    assert set(whole.probes) == {"own/quiz"}
+    assert found(quiz, limit=2)[0].hash != whole.hash != bare.hash
+    assert found(quiz, limit=6)[0] == whole, "all of them are all of them"
+    every, every_id = found(quiz, schedule="every")
+    assert (every, every_id == whole_id) == (whole, False)
+    facts, facts_id = found("facts")
+    assert (facts, facts_id == bare_id) == (bare, False)
+    assert found("facts", limit=3)[1] != facts_id
+    one = config(probes=ProbeRequest((quiz,), 3))
+    described = one.describe(one.choice.create({}))
+    told = described["probes"]["own/quiz"]
+    assert told == {"source": "files", "schedule": "before-after", "examples": 3, "data": one.probes[0].hash}
+    assert described["tasks"]["own/quiz"]["measure"] == "choice"

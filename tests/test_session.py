@@ -5,10 +5,12 @@ import re
 
 import pytest
 import small
+from probing import write_choice
 
 from clbench.errors import ClbenchError, RunError
 from clbench.method import Method
 from clbench.methodspec import MethodSpec
+from clbench.proberequest import ProbeRequest
 from clbench.record import read_record
 from clbench.registry import registry
 from clbench.session import prepare
@@ -151,3 +153,33 @@ def test_only_the_first_of_several_processes_writes(run, home, monkeypatch):
     (outcome,) = run("frozen")
     assert outcome.record.costs.steps == 0
     assert not small.files_below(home)
+
+
+def test_what_was_run_without_a_probe_is_run_again_with_it(run, home, tmp_path):
+    """Also where both stand on one board, as with probes of the invented world."""
+    quiz = str(write_choice(tmp_path / "quiz"))
+    seen = []
+    for names in ((), ("facts",), (quiz,), (quiz, "facts")):
+        (outcome,) = run("frozen", probes=ProbeRequest(names, 3))
+        seen.append((outcome.repeated, sorted(outcome.record.probes)))
+    assert seen == [
+        (False, []),
+        (False, ["probes/facts"]),
+        (False, ["own/quiz"]),
+        (False, ["own/quiz", "probes/facts"]),
+    ]
+    (again,) = run("frozen", probes=ProbeRequest((quiz,), 3))
+    assert again.repeated
+    assert len(list((home / "leaderboards").glob("*.md"))) == 2
+
+
+def test_a_model_whose_cache_does_not_serve_is_said_once_in_the_record(run, tmp_path, monkeypatch):
+    from clbench import likelihood
+
+    def fails(*args, **how):
+        raise TypeError("no such cache")
+
+    monkeypatch.setattr(likelihood, "scores", fails)
+    (outcome,) = run(probes=ProbeRequest((str(write_choice(tmp_path / "quiz")),), None, "every"))
+    warnings = {text: count for text, count in outcome.record.warnings.items() if text.startswith("likelihoods")}
+    assert warnings == {"likelihoods without the model's cache, which is slower (TypeError: no such cache)": 1}

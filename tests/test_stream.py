@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from clbench.errors import ClbenchError, FileError, OptionError, UnknownNameError
 from clbench.hashing import digest
 from clbench.home import packaged
-from clbench.stream import Stream, resolve
+from clbench.stream import PlannedProbe, Stream, resolve
 from clbench.task import Task
 from clbench.taskfiles import Catalog
 
@@ -203,3 +203,37 @@ def test_every_change_is_part_of_the_identity(changes):
 def test_tasks_are_part_of_the_identity():
     other = TASKS | {"toy/a": TASKS["toy/a"].model_copy(update={"max_new_tokens": 3})}
     assert resolve(make(), tasks=other, base_dir=Path(), variant="files").identity() != plan().identity()
+
+
+# --- probes and shuffling
+
+
+@pytest.mark.parametrize(
+    ("schedule", "given", "measured", "expected"),
+    [
+        ("before-after", True, True, "x--x"),
+        ("before-after", False, False, "x--x"),
+        ("every", True, True, "xxxx"),
+        ("every", True, False, "x---"),
+        ("every", False, True, "xxxx"),
+        ("every", False, False, "----"),
+    ],
+)
+def test_rows_in_which_a_probe_is_due(schedule, given, measured, expected):
+    """One that a user asks for is asked of the base model in any case: there is no change without it."""
+    probe = PlannedProbe(TASKS["toy/a"], schedule=schedule, given=given)
+    found = [probe.due(row, num_tasks=3, measured=measured) for row in range(4)]
+    assert "".join("x" if one else "-" for one in found) == expected
+
+
+def test_a_streams_own_probes_are_planned_and_its_shuffle_can_be_changed():
+    variants = {"files": {"source": "files", "probes": ["toy/c"], "probe_examples": 7, "shuffle": 2}}
+    stream = make(tasks=["toy/a", "toy/b"], variants=variants)
+    found = plan(stream)
+    assert found.probes == (PlannedProbe(TASKS["toy/c"], 7),)
+    assert (found.shuffle, found.changes) == (2, {})
+    other = plan(stream, changes={"stream": {"shuffle": None}})
+    assert (other.shuffle, other.changes) == (None, {"stream.shuffle": None})
+    assert other.identity() == found.identity(), "the data's own hash tells them apart"
+    with pytest.raises(OptionError, match=r"stream\.shuffle"):
+        plan(stream, changes={"stream": {"shuffle": -1}})

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from clbench.cli import options
 from clbench.errors import StoppedError
 
 if TYPE_CHECKING:
+    import typer
+
     from clbench.runconfig import RunConfig
     from clbench.session import Request
-
-
-class ProbeSchedule(StrEnum):
-    """In which rows of R a probe that the user asks for is scored."""
-
-    before_after = "before-after"
-    every = "every"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,46 +21,29 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    stream: Annotated[str | None, typer.Option(help="Stream: a name, NAME:VARIANT, or a YAML file.")] = None,
-    plugin: Annotated[
-        list[str] | None, typer.Option(help="Method; A+B composes. Repeat to run several, one by one.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Settings of a published experiment (clbench ls presets); yours win.")
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="clbench/tiny, a folder with a saved model, or a Hub id.")
-    ] = "clbench/tiny",
-    revision: Annotated[str | None, typer.Option(help="Revision of a Hub model.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Seed; repeat for several.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Run seeds 0 … N-1.")] = None,
-    order: Annotated[str | None, typer.Option(help="Task order: order1, order2, random-K, or task,task,….")] = None,
-    orders: Annotated[int | None, typer.Option(help="The default order and N-1 random ones.")] = None,
-    option: Annotated[list[str] | None, typer.Option("-o", help="Method option, such as mofo.fraction=0.1.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting, such as protocol.epochs=1; makes another board.")
-    ] = None,
-    probe: Annotated[
-        list[str] | None,
-        typer.Option(help="Score this too and never train on it: a name, a group, a YAML file, lm-eval:NAME; or none."),
-    ] = None,
-    probe_limit: Annotated[int | None, typer.Option(help="Records of each --probe, evenly spread.", min=1)] = None,
-    probe_schedule: Annotated[
-        ProbeSchedule, typer.Option(help="In which rows a --probe is asked.")
-    ] = ProbeSchedule.before_after,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of local data files, for streams and probes.", envvar="CLBENCH_DATA")
-    ] = None,
-    allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Let probes such as humaneval run what the model writes, in a sandbox.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is already finished.")] = False,
-    runs_dir: Annotated[Path | None, typer.Option(help="Where run directories go [default: runs].")] = None,
-    leaderboards_dir: Annotated[Path | None, typer.Option(help="Where boards go [default: leaderboards].")] = None,
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code", help="Run code of a Hub model.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    stream: options.Stream = None,
+    plugin: options.Plugin = None,
+    preset: options.Preset = None,
+    model: options.Model = "clbench/tiny",
+    revision: options.Revision = None,
+    seed: options.Seed = None,
+    seeds: options.Seeds = None,
+    order: options.Order = None,
+    orders: options.Orders = None,
+    option: options.Option = None,
+    set_: options.Set = None,
+    probe: options.Probe = None,
+    probe_limit: options.ProbeLimit = None,
+    probe_schedule: options.ProbeScheduled = options.ProbeSchedule.before_after,
+    data: options.Data = None,
+    allow_code: options.AllowCode = False,
+    dry_run: options.DryRun = False,
+    fresh: options.Fresh = False,
+    runs_dir: options.RunsDir = None,
+    leaderboards_dir: options.LeaderboardsDir = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train methods on a stream of tasks, score after each task, add rows to a board."""
     from clbench import home, sandbox, session
@@ -97,12 +72,19 @@ def run(
         probes=session.ProbeRequest(tuple(probe or ()), probe_limit, probe_schedule.value),
         data_dir=data,
     )
+    _carry_out(request, dry_run=dry_run, as_json=json, quiet=quiet)
+
+
+def _carry_out(request: Request, *, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    from clbench import session
+    from clbench.registry import registry
+
     configs = session.prepare(request, registry())
     if dry_run:
-        _print_estimates(configs, as_json=json)
+        _print_estimates(configs, as_json=as_json)
         return
     try:
-        _run(request, configs, as_json=json, quiet=quiet)
+        _run(request, configs, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt as error:  # typer would drop the sentence
         raise StoppedError(f"interrupted: {error}" if str(error) else "interrupted") from None
 
