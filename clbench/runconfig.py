@@ -75,13 +75,19 @@ class RunConfig:
         """A readable name and a hash of everything that the result depends on (not of `runtime`)."""
         tasks = [[task.name, self.plan.groups.get(task.name)] for task in self.plan.tasks]
         content = [self.board().hash, self.choice.options(method), self.seed, tasks]
-        schedules = {one.task.name: one.plan.schedule for one in self.probes if one.source != "world"}
-        content += [schedules] if schedules else []
-        worlds = {one.task.name: one.plan for one in self.probes if one.source == "world" and one.plan.given}
-        content += [{name: [plan.schedule, plan.examples] for name, plan in worlds.items()}] if worlds else []
+        content += self._asked_otherwise()
         model = self.model.name.rpartition("/")[2]
         label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])
+
+    def _asked_otherwise(self) -> list[Any]:
+        """Which probes beside or instead of the stream's own; nothing where it is just those of an invented world."""
+        asked = {
+            one.task.name: [one.plan.schedule, one.plan.examples]
+            for one in self.probes
+            if one.plan.given or one.source != "world"
+        }
+        return [asked, *self.plan.left_out] if asked or self.plan.left_out else []
 
     def notes(self) -> list[str]:
         """What a reader of the result must know."""

@@ -106,7 +106,9 @@ def _plan(request: Request, order: str | None, registry: Registry) -> StreamPlan
         order=order,
         changes=request.settings,
     )
-    return dataclasses.replace(plan, probes=with_asked(plan, request.probes, registry))
+    probes = with_asked(plan, request.probes, registry)
+    left_out = {one.task.name for one in plan.probes} - {one.task.name for one in probes}
+    return dataclasses.replace(plan, probes=probes, left_out=tuple(sorted(left_out)))
 
 
 def _base_dir(request: Request) -> Path:
@@ -119,7 +121,7 @@ def _base_dir(request: Request) -> Path:
     if shipped and local is not None and local.source == "files" and request.data_dir is None:
         name = f"{loaded.stream.name}:{request.variant}"
         raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
-    return request.data_dir or loaded.base_dir
+    return request.data_dir if shipped and request.data_dir else loaded.base_dir
 
 
 def _check_scorers(plan: StreamPlan, registry: Registry) -> None:

@@ -213,6 +213,7 @@ class StreamPlan:
         test_examples: cap per task, None = all.
         protocol: how.
         probes: scored and never trained on.
+        left_out: the stream's own probes that the user did not want.
         shuffle: seed of the training records' order, None = as they stand.
         changes: what differs from the variant's own settings, `protocol.epochs` to its value.
         groups: task name to its type.
@@ -230,6 +231,7 @@ class StreamPlan:
     test_examples: int | None
     protocol: Protocol
     probes: tuple[PlannedProbe, ...] = ()
+    left_out: tuple[str, ...] = ()
     shuffle: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)

@@ -19,14 +19,14 @@ def sentence(rng, size):
     return " ".join(rng.choices(WORDS, k=size))
 
 
-def config(train, test, *probes):
+def config(train, test, *probes, source="files"):
     """What `overlaps` reads of a run."""
     data = (SimpleNamespace(task=SimpleNamespace(name="own/task"), train=train, test=test),)
     asked = [
         SimpleNamespace(task=SimpleNamespace(name=name), test=records, source=source)
         for name, source, records in probes
     ]
-    return SimpleNamespace(data=data, probes=tuple(asked))
+    return SimpleNamespace(data=data, probes=tuple(asked), plan=SimpleNamespace(source=source))
 
 
 def examples(number, *, rng, size=(16, 30), head=HEAD, cue=CUE, shots=""):
@@ -124,6 +124,9 @@ def test_invented_worlds_and_other_libraries_are_left_out():
     probes = [(f"probes/{source}", source, examples(2, rng=rng)) for source in ("world", "external", "files", "hub")]
     found = overlaps(config(examples(3, rng=rng), examples(3, rng=rng), *probes))
     assert list(found) == ["own/task", "probes/files", "probes/hub"]
+    generated = config(examples(3, rng=rng), examples(3, rng=rng), *probes, source="mini")
+    assert list(overlaps(generated)) == ["probes/files", "probes/hub"]
+    assert overlaps(config(examples(3, rng=rng), examples(3, rng=rng), source="mini")) == {}
 
 
 def test_a_single_record_is_left_whole_and_keeps_its_answer():
