@@ -83,6 +83,21 @@ def test_none_leaves_the_streams_own_out(run, quiz):
     assert shown["matrix"]["probes"] == ["own/quiz"]
 
 
+def test_a_run_without_the_streams_own_probes_is_another_run_on_the_same_board(call):
+    def plan(*more):
+        (row,) = call("run", "--stream", "metamathqa", "--plugin", "frozen", "--dry-run", "--json", *more).json["plan"]
+        return row["board"], row["run"]
+
+    (board, run_id), (same_board, other_id) = plan(), plan("--probe", "none")
+    assert (board, run_id == other_id) == (same_board, False)
+
+
+def test_a_stream_of_ones_own_keeps_its_folder_where_another_is_given_for_probes(plan, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert plan("--data", elsewhere) == plan()
+
+
 # --- refusals: one line, and nothing is written
 
 
