@@ -213,20 +213,23 @@ class Evaluator:
 
     def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
         inner, device = getattr(model, "module", model), self.accelerator.device
-        run = {True: likelihood.scores, False: likelihood.full_scores}
+        where: dict[str, Any] = {"pad": self.encoder.pad, "device": device}
         with torch.inference_mode(), autocast(self.protocol, device):
             uneven = len({one.shared for one in asked}) > 1
             kind = (likelihood.common_head(asked) > 0, uneven)
             if kind not in self.caches and all(self.caches.values()):
-                self.caches[kind] = self._cache_serves(partial(run[True], inner), partial(run[False], inner), asked)
-            return run[all(self.caches.values())](inner, asked, pad=self.encoder.pad, device=device)
+                self.caches[kind] = self._cache_serves(inner, asked, where)
+            if all(self.caches.values()):
+                return likelihood.scores(inner, asked, **where)
+            # One by one: a batch was planned for what the cache holds, and whole rows are many times that.
+            return [found for one in asked for found in likelihood.full_scores(inner, [one], **where)]
 
-    def _cache_serves(self, shared: Callable[..., Any], full: Callable[..., Any], asked: list[Any]) -> bool:
+    def _cache_serves(self, model: Any, asked: list[likelihood.Question], where: dict[str, Any]) -> bool:
         """Whether both ways agree on a batch's longest and shortest question; some models keep another one."""
-        few, where = [asked[0], *asked[1:][-1:]], {"pad": self.encoder.pad, "device": self.accelerator.device}
-        expected = full(few, **where)
+        few = [asked[0], *asked[1:][-1:]]
+        expected = likelihood.full_scores(model, few, **where)
         try:
-            found = shared(few, **where)
+            found = likelihood.scores(model, few, **where)
         except CACHE_ERRORS as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         else:

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from clbench.data.example import Example
     from clbench.data.tokenising import Encoder
 
-CUTS = (
-    8  # a question too long loses its beginning by eighths of the window, so that those of a subject still begin alike
-)
+CUTS = 8  # a question too long loses its beginning by eighths of the window: those of a subject still begin alike
 WORTH_SHARING = 32  # tokens; a shorter common beginning costs more in padding than it saves
 
 
