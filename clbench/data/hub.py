@@ -29,8 +29,10 @@ def read_hub(hub: Hub, split: str | HubSplit) -> list[tuple[str, dict[str, Any]]
 
 def _rows(hub: Hub, config: str | None, split: str, *, where: str) -> list[dict[str, Any]]:
     import datasets
+    from huggingface_hub.utils import logging
 
     datasets.disable_progress_bars()
+    logging.set_verbosity_error()  # it tells of every attempt; what went wrong is said below
     try:
         return [dict(row) for row in datasets.load_dataset(hub.path, config, split=split, revision=hub.revision)]
     except Exception as error:  # the library raises whatever the network, the disk or a parser raised
