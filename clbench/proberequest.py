@@ -60,7 +60,7 @@ def _external(name: str, asked: ProbeRequest, registry: Registry) -> PlannedProb
     if found is None:
         library = name.partition(":")[0]
         raise OptionError(
-            f"--probe {name}: no plugin asks the probes of {library!r}; `clbench doctor` lists the plugins"
+            f"--probe {name}: no plugin asks the probes of {library!r}; `clbench plugins` lists those there are"
             + ("; pip install clbench-lm-eval" if library == "lm-eval" else "")
         )
     task = Task(
