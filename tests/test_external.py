@@ -85,9 +85,7 @@ def test_a_score_out_of_range_is_refused(run, score):
 def test_a_library_without_a_plugin_is_named(run, call, llama):
     done = call("run", "--stream", run.stream, "--plugin", "sequential", "--model", llama, "--probe", "outside:even")
     assert done.code == 2
-    assert (
-        "--probe outside:even: no plugin asks the probes of 'outside'; `clbench plugins` lists those there are" in done.err
-    )
+    assert "--probe outside:even: no plugin asks the probes of 'outside'; `clbench plugins`" in done.err
     assert "lm-eval" not in done.err
 
 
