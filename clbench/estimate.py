@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clbench.data.probes import ProbeData
+from clbench.data.probes import is_foreign
 from clbench.data.tokenising import Encoder
 from clbench.episodes import due, episodes, num_steps
 from clbench.errors import ModelError
@@ -66,7 +66,7 @@ def estimate(config: RunConfig) -> Estimate:
         * sum(times * sum(len(one.ids) for one in examples) for times, examples in zip(epochs, encoded, strict=True)),
         prompts=sum(len(one.test) for one in asked),
         max_generated_tokens=sum(
-            len(one.test) * (one.task.max_new_tokens if _is_free(one) else min(one.task.max_new_tokens, limit))
+            len(one.test) * (one.task.max_new_tokens if is_foreign(one) else min(one.task.max_new_tokens, limit))
             for one in asked
             if one.task.measure == "generate"
         ),
@@ -86,11 +86,6 @@ def _asked(config: RunConfig) -> list[TaskData]:
         asked += [config.data[position] for position in positions]
         asked += [one for one in answered if one.plan.due(row, num_tasks=size, measured=bool(positions))]
     return asked
-
-
-def _is_free(data: TaskData) -> bool:
-    """Whether the protocol's lengths do not bind it, as with all probes but those of an invented world."""
-    return isinstance(data, ProbeData) and data.source != "world"
 
 
 def _size(config: RunConfig) -> tuple[int, int]:

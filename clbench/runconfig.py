@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clbench.compose import composition_notes
-from clbench.data.probes import ProbeData
+from clbench.data.probes import ProbeData, is_foreign
 from clbench.data.sources import TaskData, data_hash
 from clbench.hashing import digest
 from clbench.method import Method
@@ -57,7 +57,7 @@ class RunConfig:
             scorer_version=SCORER_VERSION,
             train_examples=self.plan.train_examples,
             test_examples=self.plan.test_examples,
-            probes={one.task.name: one.identity for one in self.probes if one.source != "world"},
+            probes={one.task.name: one.identity for one in self.probes if is_foreign(one)},
             changes=dict(self.plan.changes),
         )
 
@@ -85,7 +85,7 @@ class RunConfig:
         asked = {
             one.task.name: [one.plan.schedule, one.plan.examples]
             for one in self.probes
-            if one.plan.given or one.source != "world"
+            if one.plan.given or is_foreign(one)
         }
         return [asked, *self.plan.left_out] if asked or self.plan.left_out else []
 

@@ -144,8 +144,13 @@ class _Loop:
         self.encoder = Encoder(
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
         )
-        self.evaluator: Evaluator = Evaluator(self.accelerator, self.encoder, protocol, config.runtime)
-        self.evaluator.warn = lambda message: self.warnings.update({message: 1})  # once, however often it begins again
+        self.evaluator: Evaluator = Evaluator(
+            self.accelerator,
+            self.encoder,
+            protocol,
+            config.runtime,
+            warn=lambda message: self.warnings.update({message: 1}),  # once, however often the run was interrupted
+        )
         self.scores = Scorekeeper(
             config,
             evaluator=self.evaluator,

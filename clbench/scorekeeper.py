@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clbench.data.probes import ProbeData
+from clbench.data.probes import ProbeData, is_foreign
 from clbench.data.sources import TaskData
 from clbench.drafts import Draft
 from clbench.episodes import due
@@ -67,7 +67,6 @@ class Scorekeeper:
     ) -> None:
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
         self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
-        evaluator.warn = lambda message: warnings.update({message: 1})  # once, however often the run was interrupted
         names = [task.name for task in config.plan.tasks]
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
         self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
@@ -129,7 +128,7 @@ class Scorekeeper:
         return scores
 
     def _ask(self, model: Any, data: TaskData, *, on_batch: OnBatch, known: Answers) -> list[Prediction]:
-        task, probe = data.task, isinstance(data, ProbeData) and data.source != "world"
+        task, probe = data.task, is_foreign(data)
         if isinstance(data, ProbeData) and data.external is not None:
             return self._ask_external(model, data)
         if task.measure == "choice":

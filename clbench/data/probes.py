@@ -42,6 +42,14 @@ class ProbeData(TaskData):
         return digest([self.task.identity(), self.hash, external, self.plan.examples if external else None])
 
 
+def is_foreign(data: TaskData) -> bool:
+    """Whether it is a probe of something other than the bundled model's world.
+
+    Such a probe is part of a board's identity, and the model's window bounds it instead of the protocol's lengths.
+    """
+    return isinstance(data, ProbeData) and data.source != "world"
+
+
 def load_probe_data(plan: StreamPlan, *, data_dir: Path | None = None) -> list[ProbeData]:
     """The records of the plan's probes, as test records.
 
