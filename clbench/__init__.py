@@ -13,35 +13,35 @@ API_VERSION = 1
 """Version of the contract between clbench and its plugins: hook signatures and the `Method` class."""
 
 _PUBLIC = {
-    "Capability": "clbench.methodspec",
-    "ClbenchError": "clbench.errors",
+    "Capability": "clbench.methods.methodspec",
+    "ClbenchError": "clbench.base.errors",
     "Example": "clbench.data.example",
-    "Experience": "clbench.method",
-    "Footprint": "clbench.method",
-    "Method": "clbench.method",
-    "MethodOptions": "clbench.method",
-    "MethodSpec": "clbench.methodspec",
-    "ResultMatrix": "clbench.matrix",
-    "Run": "clbench.method",
+    "Experience": "clbench.methods.method",
+    "Footprint": "clbench.methods.method",
+    "Method": "clbench.methods.method",
+    "MethodOptions": "clbench.methods.method",
+    "MethodSpec": "clbench.methods.methodspec",
+    "ResultMatrix": "clbench.metrics.matrix",
+    "Run": "clbench.methods.method",
     "ScorerSpec": "clbench.scoring.spec",
-    "SummarySpec": "clbench.summaries",
-    "hookimpl": "clbench.hookspecs",
+    "SummarySpec": "clbench.metrics.summaries",
+    "hookimpl": "clbench.plugins.hookspecs",
 }
 
 if TYPE_CHECKING:
+    from clbench.base.errors import ClbenchError as ClbenchError
     from clbench.data.example import Example as Example
-    from clbench.errors import ClbenchError as ClbenchError
-    from clbench.hookspecs import hookimpl as hookimpl
-    from clbench.matrix import ResultMatrix as ResultMatrix
-    from clbench.method import Experience as Experience
-    from clbench.method import Footprint as Footprint
-    from clbench.method import Method as Method
-    from clbench.method import MethodOptions as MethodOptions
-    from clbench.method import Run as Run
-    from clbench.methodspec import Capability as Capability
-    from clbench.methodspec import MethodSpec as MethodSpec
+    from clbench.methods.method import Experience as Experience
+    from clbench.methods.method import Footprint as Footprint
+    from clbench.methods.method import Method as Method
+    from clbench.methods.method import MethodOptions as MethodOptions
+    from clbench.methods.method import Run as Run
+    from clbench.methods.methodspec import Capability as Capability
+    from clbench.methods.methodspec import MethodSpec as MethodSpec
+    from clbench.metrics.matrix import ResultMatrix as ResultMatrix
+    from clbench.metrics.summaries import SummarySpec as SummarySpec
+    from clbench.plugins.hookspecs import hookimpl as hookimpl
     from clbench.scoring.spec import ScorerSpec as ScorerSpec
-    from clbench.summaries import SummarySpec as SummarySpec
 
 
 def __getattr__(name: str) -> Any:

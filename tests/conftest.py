@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from clbench.record import Record
-from clbench.registry import registry
+from clbench.plugins.registry import registry
+from clbench.runs.record import Record
 
 pytest_plugins = ("small",)  # models that train in milliseconds, a stream of three tasks, the CLI in process
 settings.register_profile("clbench", deadline=None)  # a busy machine is no error

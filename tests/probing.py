@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import small
 import yaml
 
-from clbench.external import Judged
-from clbench.hookspecs import hookimpl
+from clbench.plugins.hookspecs import hookimpl
+from clbench.spec.external import Judged
 
 
 def write_choice(folder: Path, *, name: str = "quiz", size: int = 6, shots: int = 2) -> Path:

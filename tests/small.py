@@ -265,11 +265,11 @@ def make_trainer(
     from accelerate import Accelerator
 
     from clbench.data.tokenising import Encoder
-    from clbench.losses import Losses
-    from clbench.method import Method, Run
-    from clbench.models import describe, load_model
-    from clbench.protocol import Protocol, Runtime
-    from clbench.trainer import Trainer
+    from clbench.methods.method import Method, Run
+    from clbench.models.loading import describe, load_model
+    from clbench.spec.protocol import Protocol, Runtime
+    from clbench.training.losses import Losses
+    from clbench.training.trainer import Trainer
 
     how = Protocol.model_validate(PROTOCOL | protocol)
     speed = Runtime.model_validate({"device": "cpu"} | dict(runtime or {}))
@@ -307,9 +307,9 @@ def make_trainer(
 
 def registry_with(*specs: Any, observer: Any = None) -> Any:
     """clbench's registry with more methods, and an observer."""
-    from clbench.hookspecs import hookimpl
-    from clbench.plugins import PluginRecord, load_plugins
-    from clbench.registry import Registry
+    from clbench.plugins.hookspecs import hookimpl
+    from clbench.plugins.manager import PluginRecord, load_plugins
+    from clbench.plugins.registry import Registry
 
     plugins = load_plugins()
     plugins.manager.register(SimpleNamespace(clbench_methods=hookimpl(lambda: specs)), name="lab")
@@ -322,9 +322,9 @@ def registry_with(*specs: Any, observer: Any = None) -> Any:
 
 def make_request(stream: Path, method: str | Sequence[str], *, model: Path, home: Path, **changes: Any) -> Any:
     """What `clbench run` makes of its arguments."""
-    from clbench.protocol import Runtime
-    from clbench.registry import registry
-    from clbench.session import Request
+    from clbench.engine.session import Request
+    from clbench.plugins.registry import registry
+    from clbench.spec.protocol import Runtime
 
     settings = {"protocol": changes.pop("protocol", {}), "stream": changes.pop("caps", {})}
     runtime = {"device": "cpu", **changes.pop("runtime", {})}
@@ -354,9 +354,9 @@ def run_stream(
     **changes: Any,
 ) -> list[Any]:
     """Runs a stream from beginning to end, and gives the outcomes."""
-    from clbench.progress import Progress
-    from clbench.registry import registry
-    from clbench.session import prepare, run_all
+    from clbench.base.progress import Progress
+    from clbench.engine.session import prepare, run_all
+    from clbench.plugins.registry import registry
 
     request = make_request(stream, method, model=model, home=home, **changes)
     known = lab or registry()

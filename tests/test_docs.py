@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clbench import hookspecs
-from clbench.hookspecs import PROJECT
+from clbench.plugins import hookspecs
+from clbench.plugins.hookspecs import PROJECT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_the_tutorials_method_is_real(tmp_path, run_cli):
 
 
 def test_a_stream_of_the_docs_is_valid(tmp_path):
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     (text,) = blocks((ROOT / "docs/tasks.md").read_text(encoding="utf-8"), "yaml")
     path = tmp_path / "pets.yaml"

@@ -12,8 +12,8 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
+from clbench.base.errors import ClbenchError
 from clbench.cli import check, compare, data, leaderboard, ls, metrics, plugins, report, run, score, show, validate
-from clbench.errors import ClbenchError
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
 _UsageError: Any = typer.BadParameter.__mro__[2]
@@ -30,7 +30,7 @@ class _Group(TyperGroup):
 
     def _from_plugins(self) -> dict[str, Any]:
         if not hasattr(self, "_extra"):
-            from clbench.plugins import load_plugins
+            from clbench.plugins.manager import load_plugins
 
             extra = typer.Typer()
             loaded = load_plugins()

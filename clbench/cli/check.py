@@ -27,8 +27,8 @@ def check(
 ) -> None:
     """Check a method on a small stream: it resumes, repeats, counts what it keeps, reads nothing forbidden."""
     from clbench import testing
+    from clbench.base.progress import make_progress
     from clbench.cli import output
-    from clbench.progress import make_progress
 
     subject = testing.make_subject(
         name, options=_flat(option or [], "-o"), identity=_flat(identity, "--identity") if identity else None

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from clbench import home
+from clbench.base import home
+from clbench.base.errors import OptionError, did_you_mean, pydantic_line
 from clbench.data.sources import installed
-from clbench.errors import OptionError, did_you_mean, pydantic_line
-from clbench.protocol import Runtime
+from clbench.spec.protocol import Runtime
 
 if TYPE_CHECKING:
-    from clbench.registry import Registry
-    from clbench.stream import Stream
-    from clbench.taskfiles import LoadedStream
+    from clbench.plugins.registry import Registry
+    from clbench.spec.stream import Stream
+    from clbench.spec.taskfiles import LoadedStream
 
 SECTIONS = ("stream", "protocol", "runtime")
 
@@ -39,7 +39,7 @@ def choose(
     Raises:
         OptionError: neither names a stream or a method.
     """
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     given = parse_settings(settings), parse_assignments(options, option="-o")
     found = registry().catalog().preset(preset) if preset else None

@@ -23,11 +23,11 @@ def compare(
     """Compare methods of a board pair by pair, on the same seeds and orders."""
     from dataclasses import asdict
 
-    from clbench import home
+    from clbench.base import home
+    from clbench.boards.compare import METRICS
+    from clbench.boards.compare import compare as compute
     from clbench.cli import output
-    from clbench.compare import METRICS
-    from clbench.compare import compare as compute
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     records = _records(board, leaderboards_dir or home.leaderboards_dir())
     found = compute(
@@ -46,7 +46,7 @@ def compare(
 
 
 def _pair(text: str) -> tuple[str, str]:
-    from clbench.errors import OptionError
+    from clbench.base.errors import OptionError
 
     method, colon, baseline = text.partition(":")
     if not (colon and method and baseline):
@@ -55,8 +55,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _records(board: str | None, folder: Path) -> list[Any]:
-    from clbench.errors import RecordError
-    from clbench.leaderboard import board_folders, load_board
+    from clbench.base.errors import RecordError
+    from clbench.boards.leaderboard import board_folders, load_board
 
     folders = board_folders(folder, board=board)
     if len(folders) != 1:

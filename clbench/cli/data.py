@@ -27,11 +27,11 @@ def add(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Register an archive, verify it, and report what is known to be odd in it."""
+    from clbench.base.errors import ClbenchError, DataError, unknown_name
     from clbench.cli import output
     from clbench.data import archive
     from clbench.data.audit import audit_folder
-    from clbench.errors import ClbenchError, DataError, unknown_name
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     if name != "trace":
         raise unknown_name("archive", name, ["trace"])

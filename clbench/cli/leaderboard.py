@@ -20,10 +20,10 @@ def leaderboard(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make the markdown of all boards again from their records."""
-    from clbench import home
+    from clbench.base import home
+    from clbench.boards.leaderboard import update
     from clbench.cli import output
-    from clbench.leaderboard import update
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     folder = leaderboards_dir or home.leaderboards_dir()
     known = registry()

@@ -33,7 +33,7 @@ def ls(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """List streams, tasks, methods, metrics, models, presets, probes or runs."""
-    from clbench import home
+    from clbench.base import home
     from clbench.cli import output
 
     kinds = [kind] if kind else [one for one in Kind if one is not Kind.runs]
@@ -64,7 +64,7 @@ def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
 def _streams() -> list[dict[str, Any]]:
     from clbench.cli.choices import default_variant
     from clbench.data.sources import installed
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     rows = []
     catalog = registry().catalog()
@@ -79,7 +79,7 @@ def _streams() -> list[dict[str, Any]]:
 
 
 def _tasks() -> list[dict[str, Any]]:
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     catalog = registry().catalog()
     return [
@@ -89,7 +89,7 @@ def _tasks() -> list[dict[str, Any]]:
 
 
 def _methods() -> list[dict[str, Any]]:
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     return [
         {"name": name, "package": one.plugin.package, "version": one.plugin.version, "summary": one.spec.summary}
@@ -98,7 +98,7 @@ def _methods() -> list[dict[str, Any]]:
 
 
 def _metrics() -> list[dict[str, Any]]:
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     scorers = [
         {"name": name, "kind": "scorer", "package": one.plugin.package, "summary": one.spec.summary}
@@ -120,7 +120,7 @@ def _models() -> list[dict[str, Any]]:
 
 
 def _presets() -> list[dict[str, Any]]:
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     catalog = registry().catalog()
     return [
@@ -137,7 +137,7 @@ def _presets() -> list[dict[str, Any]]:
 
 
 def _probes() -> list[dict[str, Any]]:
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     catalog = registry().catalog()
     groups = [
@@ -153,7 +153,7 @@ def _probes() -> list[dict[str, Any]]:
 
 
 def _runs(runs_dir: Path) -> list[dict[str, Any]]:
-    from clbench.rundir import list_runs
+    from clbench.runs.rundir import list_runs
 
     rows = []
     for run in list_runs(runs_dir):

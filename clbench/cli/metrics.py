@@ -19,8 +19,8 @@ def metrics(
 ) -> None:
     """Compute OP, BWT under each definition, forgetting and the rest from a result matrix."""
     from clbench.cli import output, results
-    from clbench.matrix import read_matrix
-    from clbench.summaries import nested
+    from clbench.metrics.matrix import read_matrix
+    from clbench.metrics.summaries import nested
 
     values, missing = results.metrics_of(read_matrix(file / "matrix.json" if file.is_dir() else file))
     if json:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from clbench.matrix import Cell, ResultMatrix
+    from clbench.metrics.matrix import Cell, ResultMatrix
 
 
 def print_json(value: Any) -> None:

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def plugins(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """List plugins: package, version, plugin API, hooks, or why one did not load."""
     from clbench.cli import output
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     known = registry()
     records = list(known.plugins.records.values())

@@ -29,9 +29,9 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write one HTML file: heat map of R, forgetting curves, metrics, drift, costs, comparison of runs."""
-    from clbench import atomic, home
+    from clbench.base import atomic, home
     from clbench.cli import output
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
     from clbench.report import render
 
     subjects: list[Subject] = []
@@ -51,9 +51,9 @@ def report(
 
 def _load(run: str, *, runs_dir: Path) -> tuple[Subject, Path]:
     """The run, and where a report on it alone belongs: a record among boards' leaves its folder clean."""
-    from clbench.record import read_record
     from clbench.report import of_record, of_run_dir
-    from clbench.rundir import find_run
+    from clbench.runs.record import read_record
+    from clbench.runs.rundir import find_run
 
     if run.endswith(".json"):
         folder = Path(run).parent

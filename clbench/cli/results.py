@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.base.errors import ClbenchError
+from clbench.boards.leaderboard import board_rows, default_style, load_board
 from clbench.cli import output
-from clbench.errors import ClbenchError
-from clbench.leaderboard import board_rows, default_style, load_board
-from clbench.registry import registry
-from clbench.summaries import compute, nested
+from clbench.metrics.summaries import compute, nested
+from clbench.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from clbench.matrix import ResultMatrix
-    from clbench.record import Record
-    from clbench.runconfig import RunConfig
-    from clbench.session import Outcome
+    from clbench.engine.session import Outcome
+    from clbench.metrics.matrix import ResultMatrix
+    from clbench.runs.record import Record
+    from clbench.runs.runconfig import RunConfig
 
 ALIASES = {"trace": "trace-printed"}
 SHOWN = ("op", "bwt.gem", "bwt.trace-printed", "forgetting.chaudhry", "learning_accuracy", "fwt.gem")

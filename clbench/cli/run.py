@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from clbench.base.errors import StoppedError
 from clbench.cli import options
-from clbench.errors import StoppedError
 
 if TYPE_CHECKING:
     import typer
 
-    from clbench.runconfig import RunConfig
-    from clbench.session import Request
+    from clbench.engine.session import Request
+    from clbench.runs.runconfig import RunConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -46,9 +46,11 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Train methods on a stream of tasks, score after each task, add rows to a board."""
-    from clbench import home, sandbox, session
+    from clbench.base import home
     from clbench.cli import choices
-    from clbench.registry import registry
+    from clbench.engine import session
+    from clbench.plugins.registry import registry
+    from clbench.sandbox import sandbox
 
     if allow_code:
         os.environ[sandbox.SWITCH] = "1"
@@ -76,8 +78,8 @@ def run(
 
 
 def _carry_out(request: Request, *, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    from clbench import session
-    from clbench.registry import registry
+    from clbench.engine import session
+    from clbench.plugins.registry import registry
 
     configs = session.prepare(request, registry())
     if dry_run:
@@ -90,10 +92,10 @@ def _carry_out(request: Request, *, dry_run: bool, as_json: bool, quiet: bool) -
 
 
 def _run(request: Request, configs: list[RunConfig], *, as_json: bool, quiet: bool) -> None:
-    from clbench import session
+    from clbench.base.progress import make_progress
     from clbench.cli import output, results
-    from clbench.progress import make_progress
-    from clbench.registry import registry
+    from clbench.engine import session
+    from clbench.plugins.registry import registry
 
     if not session.is_first_process():
         for _ in session.run_all(request, configs, registry(), make_progress(quiet=True)):
@@ -117,7 +119,7 @@ def _print_estimates(configs: list[RunConfig], *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from clbench.cli import output, results
-    from clbench.estimate import estimate
+    from clbench.engine.estimate import estimate
 
     rows = []
     for config in configs:

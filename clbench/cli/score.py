@@ -22,8 +22,8 @@ def score(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score saved predictions again: a whole run, or one file."""
-    from clbench import home
-    from clbench.errors import OptionError
+    from clbench.base import home
+    from clbench.base.errors import OptionError
 
     if run is not None and task is None and predictions is None:
         _score_run(run, runs_dir or home.runs_dir(), as_json=json)
@@ -34,9 +34,9 @@ def score(
 
 
 def _score_file(name: str, path: Path, *, variant: str, as_json: bool) -> None:
-    from clbench import predictions
     from clbench.cli import output
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
+    from clbench.runs import predictions
 
     task = registry().catalog().task(name).in_variant(variant)
     scores = predictions.score(task, predictions.read(path), scorer=registry().scorer)
@@ -58,11 +58,11 @@ def _score_file(name: str, path: Path, *, variant: str, as_json: bool) -> None:
 
 
 def _score_run(name: str, runs_dir: Path, *, as_json: bool) -> None:
+    from clbench.boards.rescore import rescore
     from clbench.cli import output, results
-    from clbench.registry import registry
-    from clbench.rescore import rescore
-    from clbench.rundir import find_run
-    from clbench.summaries import nested
+    from clbench.metrics.summaries import nested
+    from clbench.plugins.registry import registry
+    from clbench.runs.rundir import find_run
 
     run_dir = find_run(name, runs_dir=runs_dir)
     again = rescore(run_dir, scorer=registry().scorer)

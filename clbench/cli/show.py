@@ -25,11 +25,11 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show a run: R with its base row, metrics, costs, warnings."""
-    from clbench import home
+    from clbench.base import home
+    from clbench.base.errors import RecordError
     from clbench.cli import output, results
-    from clbench.errors import RecordError
-    from clbench.record import read_record
-    from clbench.rundir import find_run
+    from clbench.runs.record import read_record
+    from clbench.runs.rundir import find_run
 
     if verify:
         folders = (runs_dir or home.runs_dir(), leaderboards_dir or home.leaderboards_dir())
@@ -54,10 +54,10 @@ def show(
 def _verify(run: str, runs_dir: Path, leaderboards_dir: Path, *, data_dir: Path | None, as_json: bool) -> None:
     from dataclasses import asdict
 
+    from clbench.boards.verify import verify
     from clbench.cli import output
-    from clbench.registry import registry
-    from clbench.rundir import find_run
-    from clbench.verify import verify
+    from clbench.plugins.registry import registry
+    from clbench.runs.rundir import find_run
 
     run_dir = find_run(run, runs_dir=runs_dir)
     checks = verify(run_dir, registry=registry(), leaderboards=leaderboards_dir, data_dir=data_dir)

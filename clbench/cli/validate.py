@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from clbench.preset import Preset
-    from clbench.task import Task
-    from clbench.taskfiles import Catalog, Document
+    from clbench.spec.preset import Preset
+    from clbench.spec.task import Task
+    from clbench.spec.taskfiles import Catalog, Document
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +24,9 @@ def validate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Check files of tasks, streams, presets and groups of probes; every complaint names file and line."""
+    from clbench.base.errors import ClbenchError
     from clbench.cli import output
-    from clbench.errors import ClbenchError
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     catalog = registry().catalog()
     tables = (catalog.task_paths, catalog.stream_paths, catalog.preset_paths, catalog.group_paths)
@@ -58,10 +58,10 @@ def check_file(path: Path, catalog: Catalog, *, options: bool = True) -> None:
     Raises:
         ClbenchError: what is wrong with it.
     """
-    from clbench.preset import Preset
-    from clbench.probegroup import ProbeGroup
-    from clbench.stream import resolve
-    from clbench.taskfiles import build, read_task, read_yaml
+    from clbench.spec.preset import Preset
+    from clbench.spec.probegroup import ProbeGroup
+    from clbench.spec.stream import resolve
+    from clbench.spec.taskfiles import build, read_task, read_yaml
 
     document = read_yaml(path)
     if "preset" in document.data:
@@ -87,9 +87,9 @@ def check_file(path: Path, catalog: Catalog, *, options: bool = True) -> None:
 
 def _check_preset(preset: Preset, document: Document, catalog: Catalog, *, options: bool) -> None:
     """Stream, methods and every setting exist and are in range; methods whose package is not here are left out."""
-    from clbench.errors import UnknownNameError
-    from clbench.registry import registry
-    from clbench.stream import resolve
+    from clbench.base.errors import UnknownNameError
+    from clbench.plugins.registry import registry
+    from clbench.spec.stream import resolve
 
     name, _, variant = preset.stream.partition(":")
     with document.blame("stream"):
@@ -106,7 +106,7 @@ def _check_preset(preset: Preset, document: Document, catalog: Catalog, *, optio
 
 
 def _check_scorers(task: Task, document: Document, at: tuple[str, ...]) -> None:
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
 
     for key, names in {"scorers": task.scorers.pairs().values(), "side": task.side}.items():
         with document.blame(*at, key):
@@ -115,8 +115,8 @@ def _check_scorers(task: Task, document: Document, at: tuple[str, ...]) -> None:
 
 
 def _files(path: Path) -> list[Path]:
-    from clbench import home
-    from clbench.errors import FileError
+    from clbench.base import home
+    from clbench.base.errors import FileError
 
     if home.is_file(path):
         return [path]

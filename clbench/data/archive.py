@@ -15,9 +15,9 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from clbench import atomic, home
-from clbench.errors import DataError, unknown_name
-from clbench.hashing import file_digest
+from clbench.base import atomic, home
+from clbench.base.errors import DataError, unknown_name
+from clbench.base.hashing import file_digest
 
 OFFICIAL_SHA256 = "11152d50f8a093b1fc9c6c924ec207915d173b9e2d715396ec8f8a837e2668a8"  # TRACE-Benchmark.zip, 77 MB
 MAX_UNPACKED = 2 << 30  # bytes; the official archive unpacks to about 0.4 GiB

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clbench.data.example import Example
 from clbench.data.records import read_examples
-from clbench.task import Task
+from clbench.spec.task import Task
 
 Splits = Mapping[str, Sequence[Example]]
 

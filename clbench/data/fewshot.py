@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from clbench import templates
+from clbench.base.errors import DataError
 from clbench.data.example import Example
-from clbench.errors import DataError
-from clbench.forms import Filled
-from clbench.task import Task
+from clbench.spec import templates
+from clbench.spec.forms import Filled
+from clbench.spec.task import Task
 
 
 def with_shots(

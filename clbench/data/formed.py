@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from clbench.base.errors import DataError
 from clbench.data.example import Example
 from clbench.data.fewshot import held_out, with_shots
 from clbench.data.hub import read_hub
 from clbench.data.records import read_objects
-from clbench.errors import DataError
-from clbench.forms import Filled, choose_form
-from clbench.task import Files, Hub, Task
+from clbench.spec.forms import Filled, choose_form
+from clbench.spec.task import Files, Hub, Task
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 Row = tuple[str, Any]  # where it stands, and the record

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clbench.errors import DataError
-from clbench.task import Hub, HubSplit
+from clbench.base.errors import DataError
+from clbench.spec.task import Hub, HubSplit
 
 
 def read_hub(hub: Hub, split: str | HubSplit) -> list[tuple[str, dict[str, Any]]]:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clbench.base.errors import DataError
+from clbench.base.hashing import digest
 from clbench.data.example import Example
 from clbench.data.formed import load_formed, local_file, spread
 from clbench.data.records import read_examples
 from clbench.data.sources import TaskData
-from clbench.errors import DataError
-from clbench.hashing import digest
-from clbench.stream import PlannedProbe, StreamPlan
-from clbench.task import Files, Hub
+from clbench.spec.stream import PlannedProbe, StreamPlan
+from clbench.spec.task import Files, Hub
 
 if TYPE_CHECKING:
-    from clbench.external import ExternalProbe
+    from clbench.spec.external import ExternalProbe
 
 WORLD_SIZE = 200  # records of an invented world's probe when a stream does not say
 

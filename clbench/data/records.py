@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from clbench.base.errors import DataError, short
 from clbench.data.example import Example
-from clbench.errors import DataError, short
 
 KEYS = {"prompt", "answer"}
 

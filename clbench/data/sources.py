@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clbench.base.errors import DataError, did_you_mean
+from clbench.base.hashing import digest
 from clbench.data import archive, mini
 from clbench.data.example import Example
 from clbench.data.formed import load_formed, shuffled
 from clbench.data.records import read_examples
-from clbench.errors import DataError, did_you_mean
-from clbench.hashing import digest
-from clbench.task import Files, Hub, Task
+from clbench.spec.task import Files, Hub, Task
 
 if TYPE_CHECKING:
-    from clbench.plugins import Plugins
-    from clbench.stream import StreamPlan
+    from clbench.plugins.manager import Plugins
+    from clbench.spec.stream import StreamPlan
 
 MINI_TRAIN, MINI_TEST = 320, 64  # records when a stream does not say
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clbench.base.errors import ModelError
 from clbench.data.example import Example
-from clbench.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)

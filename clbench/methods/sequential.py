@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from clbench.method import Method
+from clbench.methods.method import Method
 
 
 @final

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from clbench.leaderboard import Row, Values, cell, default_style
-from clbench.record import Record
+from clbench.boards.leaderboard import Row, Values, cell, default_style
+from clbench.metrics.summaries import SummarySpec
 from clbench.report.curves import overlay, swatch
 from clbench.report.html import Content, Html, join, table, tag
 from clbench.report.subject import Subject
-from clbench.summaries import SummarySpec
+from clbench.runs.record import Record
 
 
 def comparison(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -> Html:

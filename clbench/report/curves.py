@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from clbench.matrix import ResultMatrix
+from clbench.metrics.matrix import ResultMatrix
 from clbench.report.chart import Line, chart
 from clbench.report.colours import line_style
 from clbench.report.heatmap import score, short

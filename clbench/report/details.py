@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from clbench.leaderboard import cell
-from clbench.record import Record
+from clbench.boards.leaderboard import cell
+from clbench.metrics.statistics import mean_std
 from clbench.report.heatmap import utilisation
 from clbench.report.html import Content, Html, join, table, tag
 from clbench.report.notes import KEY, flat, utilisation_of
-from clbench.statistics import mean_std
+from clbench.runs.record import Record
 
 LONG = 160  # characters that a value may have before it is folded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from clbench.matrix import Cell, ResultMatrix
+from clbench.metrics.matrix import Cell, ResultMatrix
 from clbench.report.colours import shade
 from clbench.report.html import Html, scrolling, tag
 from clbench.report.notes import Utilisation

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from clbench.errors import pydantic_line
+from clbench.base.errors import pydantic_line
 
 KEY = "utilisation"
 LEVELS = 3

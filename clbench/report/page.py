@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from clbench.metrics.summaries import SummarySpec
 from clbench.report.comparison import comparison, contents
 from clbench.report.html import Html, table, tag
 from clbench.report.sections import is_alarm, run_section, stream
 from clbench.report.subject import Subject
-from clbench.summaries import SummarySpec
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing from elsewhere, whatever a page might contain
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clbench.matrix import Cell
-from clbench.record import Board, Record
+from clbench.metrics.matrix import Cell
+from clbench.metrics.summaries import SummarySpec, compute
 from clbench.report.curves import forgetting_curves
 from clbench.report.details import costs, drift, folded, key_values, notes, provenance
 from clbench.report.heatmap import result_matrix
 from clbench.report.html import Content, Html, join, table, tag
 from clbench.report.subject import Subject
-from clbench.summaries import SummarySpec, compute
+from clbench.runs.record import Board, Record
 
 
 def run_section(subject: Subject, *, number: int, summaries: Sequence[SummarySpec]) -> Html:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from clbench.errors import MatrixError, RecordError
-from clbench.matrix import ResultMatrix, read_matrix
-from clbench.record import Board, MethodPart, Record
-from clbench.rundir import RunDir
+from clbench.base.errors import MatrixError, RecordError
+from clbench.metrics.matrix import ResultMatrix, read_matrix
+from clbench.runs.record import Board, MethodPart, Record
+from clbench.runs.rundir import RunDir
 
 
 @dataclass(frozen=True, slots=True)

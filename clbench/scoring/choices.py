@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter, ValidationError
 
-from clbench.errors import DataError, pydantic_line, short
+from clbench.base.errors import DataError, pydantic_line, short
 
 
 class Choice(NamedTuple):

@@ -13,7 +13,7 @@ import ast
 import json
 import re
 
-from clbench.errors import ClbenchError, DataError, short
+from clbench.base.errors import ClbenchError, DataError, short
 
 STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint", "\n```")
 """Where a completion ends: the five stop sequences of the paper, which has no spaces in them, and a closing fence."""
@@ -47,7 +47,7 @@ def passes_tests(*, prompt: str, prediction: str, answer: str) -> float:
     """
     if not prediction or not answer:
         return 0.0
-    from clbench import sandbox  # starting processes is for those who score programs
+    from clbench.sandbox import sandbox  # starting processes is for those who score programs
 
     if not sandbox.allowed():
         raise ProgramsOffError(

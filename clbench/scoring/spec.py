@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Protocol, cast
 
-from clbench.errors import PluginError
+from clbench.base.errors import PluginError
 
 
 class Scorer(Protocol):

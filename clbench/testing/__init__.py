@@ -16,10 +16,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from clbench.errors import OptionError, PluginError
+from clbench.base.errors import OptionError, PluginError
 
 if TYPE_CHECKING:
-    from clbench.registry import Registry
+    from clbench.plugins.registry import Registry
     from clbench.testing.subject import Subject
 
 Status = Literal["passed", "failed", "skipped"]
@@ -90,8 +90,8 @@ def make_subject(
     registry: Registry | None = None,
 ) -> Subject:
     """What is to be checked; see `check`."""
-    from clbench.registry import check_option_names
-    from clbench.registry import registry as own
+    from clbench.plugins.registry import check_option_names
+    from clbench.plugins.registry import registry as own
     from clbench.testing.subject import Subject
 
     subject = Subject(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from clbench.errors import ClbenchError, PluginError, unknown_name
+from clbench.base.errors import ClbenchError, PluginError, unknown_name
 from clbench.testing import behaviour, conduct, registration
 from clbench.testing.subject import Failed, Skipped, Subject, one_line
 

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 
-from clbench.errors import OptionError, PluginError
+from clbench.base.errors import OptionError, PluginError
 from clbench.testing.subject import Failed, Subject
 
 HEAVY = ("torch", "transformers", "accelerate", "datasets", "peft", "avalanche", "tensorflow", "jax")
 _REGISTER = f"""
 import sys
-from clbench.registry import registry
+from clbench.plugins.registry import registry
 registry().composition(sys.argv[1])
 print(*[name for name in {HEAVY} if name in sys.modules])
 """

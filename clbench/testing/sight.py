@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example, TrainingData
-from clbench.method import Footprint, Run
+from clbench.methods.method import Footprint, Run
 from clbench.testing import audit, reach, world
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clbench.registry import MethodChoice, Registry
+    from clbench.plugins.registry import MethodChoice, Registry
     from clbench.testing.trial import Trial
 
 
@@ -71,7 +71,7 @@ class Subject:
 @functools.cache
 def plain() -> Trial:
     """The same run of plain fine-tuning; one for all methods that are checked in this process."""
-    from clbench.registry import registry
+    from clbench.plugins.registry import registry
     from clbench.testing import trial
 
     return trial.run(registry().composition("sequential"), {}, registry=registry())

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clbench.hookspecs import hookimpl
-from clbench.progress import Progress
-from clbench.registry import MethodChoice, Registry
+from clbench.base.progress import Progress
+from clbench.plugins.hookspecs import hookimpl
+from clbench.plugins.registry import MethodChoice, Registry
 from clbench.testing import world
 from clbench.testing.audit import Watch
 from clbench.testing.sight import Sight
@@ -21,7 +21,7 @@ from clbench.testing.watch import WatchedChoice
 if TYPE_CHECKING:
     import torch
 
-    from clbench.session import Outcome, Request
+    from clbench.engine.session import Outcome, Request
 
 CANARY = "clbench-canary-9f3b61c27d"
 _NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
@@ -135,9 +135,9 @@ def _request(
     micro_batch: int,
     kill: bool,
 ) -> Request:
-    from clbench.protocol import Runtime
-    from clbench.registry import registry
-    from clbench.session import Request
+    from clbench.engine.session import Request
+    from clbench.plugins.registry import registry
+    from clbench.spec.protocol import Runtime
 
     return Request(
         stream=registry().catalog().stream(str(stream)),
@@ -157,7 +157,7 @@ def _request(
 
 
 def _run(request: Request, choice: WatchedChoice, registry: Registry, *, kill_every: int, sight: Sight) -> Trial:
-    from clbench.session import prepare, run_all
+    from clbench.engine.session import prepare, run_all
 
     configs = [replace(config, choice=choice) for config in prepare(request, registry)]
     heard, deaths = _Losses(), 0

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example, TrainingData
-from clbench.method import Experience, Footprint, Method, Run
-from clbench.registry import MethodChoice
+from clbench.methods.method import Experience, Footprint, Method, Run
+from clbench.plugins.registry import MethodChoice
 from clbench.testing import world
 from clbench.testing.sight import Sight, is_closed
 
@@ -162,7 +162,7 @@ class WatchedChoice(MethodChoice):
 
 def state_fault(state: Any) -> str:
     """Why a state cannot be saved, or the empty string."""
-    from clbench.checkpoint import pack
+    from clbench.runs.checkpoint import pack
 
     try:
         json.dumps(pack(state, {}), allow_nan=True)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from clbench import seeding
+from clbench.base import seeding
 
 TASKS = ("kit/first", "kit/last", "kit/longest")
 SIZE, TEST_SIZE = 16, 4

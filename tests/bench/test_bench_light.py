@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from clbench.leaderboard import Loaded, board_text, update
-from clbench.summaries import SUMMARIES
+from clbench.boards.leaderboard import Loaded, board_text, update
+from clbench.metrics.summaries import SUMMARIES
 
 
 @pytest.fixture(scope="module")

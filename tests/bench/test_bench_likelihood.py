@@ -10,9 +10,9 @@ import pytest
 import small
 import torch
 
-from clbench import likelihood
 from clbench.data.example import Example
-from clbench.evaluator import Evaluator
+from clbench.evaluation import likelihood
+from clbench.evaluation.evaluator import Evaluator
 
 LEAST = 4.0  # times faster
 QUESTIONS = 12

@@ -7,9 +7,9 @@ import zipfile
 import pytest
 import small
 
+from clbench.base.errors import ClbenchError, DataError
+from clbench.base.hashing import file_digest
 from clbench.data import archive
-from clbench.errors import ClbenchError, DataError
-from clbench.hashing import file_digest
 
 TASKS = tuple(small.TRACE_FORMS)
 

@@ -4,8 +4,8 @@ import pytest
 
 from clbench.data.audit import audit, audit_folder
 from clbench.data.example import Example
-from clbench.registry import registry
-from clbench.task import Task
+from clbench.plugins.registry import registry
+from clbench.spec.task import Task
 
 TASK = Task.model_validate(
     {

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clbench.base.errors import DataError
 from clbench.data.fewshot import held_out, with_shots
-from clbench.errors import DataError
-from clbench.forms import Filled
-from clbench.task import Task
+from clbench.spec.forms import Filled
+from clbench.spec.task import Task
 
 GROUPED = st.lists(st.sampled_from("abc"), min_size=1, max_size=40)
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from clbench.base.errors import DataError
 from clbench.data.formed import load_formed
 from clbench.data.hub import read_hub
-from clbench.errors import DataError
-from clbench.task import Hub, Task
+from clbench.spec.task import Hub, Task
 
 ROWS = {
     "train": [{"q": "a", "c": {"text": ["1", "2"]}, "key": 1}],
@@ -99,8 +99,8 @@ def test_without_a_network_one_line_says_what_to_do(tmp_path, process_env):
 
     code = """
 from clbench.data.hub import read_hub
-from clbench.errors import DataError
-from clbench.task import Hub
+from clbench.base.errors import DataError
+from clbench.spec.task import Hub
 try:
     read_hub(Hub(path="nobody/nothing", revision="0" * 40), "test")
 except DataError as error:

@@ -7,15 +7,15 @@ import pytest
 import small
 from probing import Outside, write_choice, write_generate
 
+from clbench.base.errors import DataError
+from clbench.base.home import packaged
 from clbench.data.formed import shuffled
 from clbench.data.probes import WORLD_SIZE, load_probe_data
 from clbench.data.sources import load_stream_data
-from clbench.errors import DataError
-from clbench.home import packaged
-from clbench.registry import registry
-from clbench.stream import PlannedProbe, resolve
-from clbench.task import Task
-from clbench.taskfiles import Catalog
+from clbench.plugins.registry import registry
+from clbench.spec.stream import PlannedProbe, resolve
+from clbench.spec.task import Task
+from clbench.spec.taskfiles import Catalog
 
 CATALOG = Catalog.find([packaged("tasks")])
 

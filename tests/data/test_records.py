@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clbench.base.errors import DataError
 from clbench.data.example import Example
 from clbench.data.records import read_examples
-from clbench.errors import DataError
 
 GOOD = {"prompt": "What is 1 + 1?", "answer": "2"}
 TWO = [Example("own/a", "p1", "a1"), Example("own/a", "p2", "")]

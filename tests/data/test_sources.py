@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 import small
 
+from clbench.base.errors import ClbenchError, DataError
 from clbench.data import archive
 from clbench.data.sources import data_hash, installed, load_stream_data
-from clbench.errors import ClbenchError, DataError
-from clbench.hookspecs import hookimpl
-from clbench.plugins import load_plugins
-from clbench.registry import registry
-from clbench.stream import resolve
+from clbench.plugins.hookspecs import hookimpl
+from clbench.plugins.manager import load_plugins
+from clbench.plugins.registry import registry
+from clbench.spec.stream import resolve
 
 
 def plan_of(stream, variant="files", *, order=None, **caps):

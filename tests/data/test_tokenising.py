@@ -7,10 +7,10 @@ import small
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clbench.base.errors import ModelError
 from clbench.data.example import Example
 from clbench.data.records import read_examples
 from clbench.data.tokenising import Encoder
-from clbench.errors import ModelError
 
 KINDS = {
     "byte-level": small.byte_level,

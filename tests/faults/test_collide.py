@@ -9,10 +9,10 @@ import time
 import nursery
 import pytest
 
-from clbench.leaderboard import update
-from clbench.markdown import BEGIN, END
-from clbench.registry import registry
-from clbench.session import publish
+from clbench.boards.leaderboard import update
+from clbench.boards.markdown import BEGIN, END
+from clbench.engine.session import publish
+from clbench.plugins.registry import registry
 
 ROUNDS = 50 if int(os.environ.get("CLBENCH_FAULTS", "0")) else 4
 PROCESSES = 8

@@ -22,14 +22,14 @@ def imported():
     """What a child would have to import; torch must not have started threads before a fork."""
     import torch
 
-    import clbench.runner  # noqa: F401
+    import clbench.engine.runner  # noqa: F401
     from clbench.data.tokenising import Encoder  # noqa: F401
 
     torch.set_num_threads(1)
     import accelerate  # noqa: F401
 
-    from clbench.models import BUNDLED, describe, load_model
-    from clbench.protocol import Runtime
+    from clbench.models.loading import BUNDLED, describe, load_model
+    from clbench.spec.protocol import Runtime
 
     load_model(describe(BUNDLED), device="cpu", runtime=Runtime())  # so that a child does not die while it imports
 

@@ -18,9 +18,9 @@ def imported():
     import accelerate  # noqa: F401
     import torch
 
-    import clbench.runner  # noqa: F401
-    from clbench.models import BUNDLED, describe, load_model
-    from clbench.protocol import Runtime
+    import clbench.engine.runner  # noqa: F401
+    from clbench.models.loading import BUNDLED, describe, load_model
+    from clbench.spec.protocol import Runtime
 
     torch.set_num_threads(1)
     load_model(describe(BUNDLED), device="cpu", runtime=Runtime())

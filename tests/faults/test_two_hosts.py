@@ -13,11 +13,11 @@ import time
 import nursery
 import pytest
 
-from clbench import atomic
-from clbench.leaderboard import update
-from clbench.registry import registry
-from clbench.rundir import RunDir
-from clbench.session import publish
+from clbench.base import atomic
+from clbench.boards.leaderboard import update
+from clbench.engine.session import publish
+from clbench.plugins.registry import registry
+from clbench.runs.rundir import RunDir
 
 METHOD = "frozen"
 PATIENCE = 120

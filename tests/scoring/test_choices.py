@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clbench.errors import DataError
+from clbench.base.errors import DataError
 from clbench.scoring.choices import (
     Choice,
     dumps,

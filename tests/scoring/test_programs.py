@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clbench.errors import ClbenchError, DataError
-from clbench.sandbox import SWITCH, SandboxError, check
+from clbench.base.errors import ClbenchError, DataError
+from clbench.sandbox.sandbox import SWITCH, SandboxError, check
 from clbench.scoring.programs import STOPS, ProgramsOffError, completed, passes_tests
 
 PROMPT = '''import math
@@ -35,7 +35,7 @@ def allowed(monkeypatch):
     try:
         check()
     except SandboxError as error:
-        pytest.skip(str(error))  # tests/test_sandbox.py tells a missing wall from a broken one
+        pytest.skip(str(error))  # tests/sandbox/test_sandbox.py tells a missing wall from a broken one
 
 
 def score(prediction: str, *, prompt: str = PROMPT, answer: str = ANSWER) -> float:
@@ -47,7 +47,7 @@ def test_off_unless_asked(setting, monkeypatch):
     monkeypatch.delenv(SWITCH, raising=False)
     if setting is not None:
         monkeypatch.setenv(SWITCH, setting)
-    monkeypatch.setattr("clbench.sandbox.run", None)
+    monkeypatch.setattr("clbench.sandbox.sandbox.run", None)
     with pytest.raises(ProgramsOffError, match="--allow-code") as caught:
         score(RIGHT)
     assert isinstance(caught.value, ClbenchError)

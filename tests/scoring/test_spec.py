@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from clbench.errors import PluginError
+from clbench.base.errors import PluginError
 from clbench.scoring.accuracy import exact
 from clbench.scoring.spec import ScorerSpec, load_scorer
 

@@ -9,10 +9,10 @@ import pytest
 import small
 import torch
 
+from clbench.base.errors import UnknownNameError
 from clbench.data.tokenising import Encoder
-from clbench.errors import UnknownNameError
-from clbench.losses import Losses
-from clbench.protocol import Protocol
+from clbench.spec.protocol import Protocol
+from clbench.training.losses import Losses
 from clbench_avalanche.benchmark import benchmark
 from clbench_avalanche.tokens import CausalLM, collator
 

@@ -9,7 +9,7 @@ import small
 import torch
 
 from clbench import Experience, Footprint, Method
-from clbench.errors import OptionError, RunError
+from clbench.base.errors import OptionError, RunError
 from clbench_avalanche import clbench_methods
 from clbench_avalanche.catalogue import CALLED
 

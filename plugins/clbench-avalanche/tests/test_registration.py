@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_avalanche import clbench_methods
 from clbench_avalanche.catalogue import is_tested
 from clbench_avalanche.method import Avalanche, AvalancheOptions

@@ -13,7 +13,7 @@ import torch
 from small import STREAM_TASKS, byte_level, examples, make_gpt2, make_trainer, save
 
 from clbench import Example, Experience
-from clbench.errors import OptionError, RunError
+from clbench.base.errors import OptionError, RunError
 from clbench_gem import clbench_methods
 from clbench_gem.method import AGem, AGemOptions, Gem, GemOptions
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_lm_eval.guard import quiet
 from clbench_lm_eval.metric import Metric, choose, weighs_tasks_alike
 from clbench_lm_eval.names import parse

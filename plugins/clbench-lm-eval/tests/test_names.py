@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from clbench.errors import ClbenchError, FileError, OptionError
-from clbench.task import Name
+from clbench.base.errors import ClbenchError, FileError, OptionError
+from clbench.spec.task import Name
 from clbench_lm_eval.names import FOLDERS, Asked, own_folders, parse, probe_name
 
 NAME = TypeAdapter(Name)

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clbench.base.errors import ClbenchError, DataError, OptionError, UnknownNameError
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoder
-from clbench.errors import ClbenchError, DataError, OptionError, UnknownNameError
-from clbench.likelihood import encode, full_scores
+from clbench.evaluation.likelihood import encode, full_scores
 from clbench_lm_eval import clbench_load_probe
 from clbench_lm_eval.loading import _manager
 from clbench_lm_eval.names import FOLDERS

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from clbench.errors import FileError
+from clbench.base.errors import FileError
 from clbench_lm_eval import clbench_load_probe
 
 
@@ -33,7 +33,7 @@ assert not {"torch", "lm_eval", "numpy"} & set(sys.modules)
 def test_an_lm_eval_that_cannot_be_imported():
     code = """
 import sys
-from clbench.errors import PluginError
+from clbench.base.errors import PluginError
 from clbench_lm_eval.loading import load
 sys.modules["lm_eval.evaluator"] = None
 try:

@@ -7,7 +7,7 @@ import json
 import pytest
 import small
 
-from clbench.record import read_record
+from clbench.runs.record import read_record
 
 pytestmark = pytest.mark.slow
 TWO = small.STREAM_TASKS[:2]

@@ -9,8 +9,8 @@ import small
 import torch
 from safetensors.torch import load_file, save_file
 
-from clbench import drift
-from clbench.errors import ModelError
+from clbench.base.errors import ModelError
+from clbench.models import drift
 from clbench_loramoe.adapter import add_to, layers_of, load, save
 from clbench_loramoe.config import ExpertConfig
 

@@ -12,8 +12,8 @@ import torch
 import yaml
 
 from clbench import Experience, Footprint
-from clbench.errors import OptionError, RunError
-from clbench.losses import evaluating
+from clbench.base.errors import OptionError, RunError
+from clbench.training.losses import evaluating
 from clbench_loramoe import clbench_methods
 from clbench_loramoe.balance import Balance, localized_balance
 from clbench_loramoe.method import Loramoe, LoramoeOptions
@@ -341,7 +341,7 @@ class Killed(BaseException):
 
 
 def test_killed_and_continued_it_ends_as_if_nothing_had_been(llama, stream, tmp_path, monkeypatch):
-    from clbench.runner import _Loop
+    from clbench.engine.runner import _Loop
 
     def run(home):
         runtime = {"checkpoint_steps": 1}

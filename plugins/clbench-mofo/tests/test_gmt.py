@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from clbench import Experience, Footprint
-from clbench.errors import OptionError, RunError
+from clbench.base.errors import OptionError, RunError
 from clbench_mofo import clbench_methods
 from clbench_mofo.gmt import Gmt, GmtOptions, mask
 

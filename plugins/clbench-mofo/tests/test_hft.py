@@ -9,7 +9,7 @@ import small
 import torch
 
 from clbench import Experience, Footprint
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_mofo import clbench_methods, hft
 from clbench_mofo.halves import frozen_half
 from clbench_mofo.hft import Hft, HftOptions
@@ -109,7 +109,7 @@ def test_a_resumed_experience_freezes_the_same(llama):
 
 
 def test_mofo_skips_the_frozen_half(llama):
-    from clbench.compose import Compose
+    from clbench.methods.compose import Compose
 
     method = Compose({"hft": Hft(), "mofo": Mofo(MofoOptions(fraction=0.05))})
     trainer = small.make_trainer(llama, method=method)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from clbench import Experience, Footprint, Run
-from clbench.errors import OptionError
-from clbench.protocol import Protocol
+from clbench.base.errors import OptionError
+from clbench.spec.protocol import Protocol
 from clbench_mofo import clbench_methods
 from clbench_mofo.method import Mofo, MofoOptions
 
@@ -108,7 +108,7 @@ def test_fraction_1_is_the_cores_adamw():
     method, run, named, others = Mofo(MofoOptions(fraction=1.0)), make_run(), named_parameters(), named_parameters()
     method.make_optimizer(named, run)
     train(method, named, run, 20)
-    from clbench.trainer import adamw
+    from clbench.training.trainer import adamw
 
     theirs = SimpleNamespace(_optimizer=adamw([p for _, p in others], run.protocol), after_step=lambda run: None)
     train(theirs, others, run, 20)

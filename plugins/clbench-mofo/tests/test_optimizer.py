@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from clbench.errors import RunError
+from clbench.base.errors import RunError
 from clbench_mofo import select
 from clbench_mofo.optimizer import MofoAdamW
 

@@ -9,7 +9,7 @@ import pytest
 import small
 
 from clbench import Footprint
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_peft import clbench_methods
 
 SPECS = {spec.name: spec for spec in clbench_methods()}

@@ -10,8 +10,8 @@ import torch
 
 from clbench.data.batches import collate
 from clbench.data.tokenising import Encoder
-from clbench.losses import autocast, forward
-from clbench.protocol import Protocol
+from clbench.spec.protocol import Protocol
+from clbench.training.losses import autocast, forward
 from clbench_penalty.anchors import copies
 from clbench_penalty.distil import Teacher, divergence
 

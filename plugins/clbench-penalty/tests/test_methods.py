@@ -11,7 +11,7 @@ import small
 import torch
 
 from clbench import Experience, Footprint
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_penalty import clbench_methods
 
 llama = small.llama

@@ -12,8 +12,8 @@ import torch
 from small import STREAM_TASKS, examples, make_trainer, write_jsonl
 
 from clbench import Experience, Footprint, Run
-from clbench.errors import OptionError
-from clbench.protocol import Protocol
+from clbench.base.errors import OptionError
+from clbench.spec.protocol import Protocol
 from clbench_replay import clbench_methods
 from clbench_replay.method import Replay, ReplayOptions
 

@@ -9,8 +9,8 @@ from clbench.cli.choices import find_stream
 from clbench.data.example import Example
 from clbench.data.sources import load_stream_data
 from clbench.data.tokenising import Encoder
-from clbench.registry import registry
-from clbench.stream import StreamPlan, resolve
+from clbench.plugins.registry import registry
+from clbench.spec.stream import StreamPlan, resolve
 from clbench_avalanche.loading import load
 from clbench_avalanche.tokens import collator
 

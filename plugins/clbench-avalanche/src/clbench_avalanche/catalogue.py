@@ -6,7 +6,7 @@ the loss. It does not see the loader, tensors of inputs that could be concatenat
 
 from __future__ import annotations
 
-from clbench.errors import did_you_mean
+from clbench.base.errors import did_you_mean
 
 ALLOWED = {
     "EWCPlugin": "penalty by the squared gradient of batches after each experience",

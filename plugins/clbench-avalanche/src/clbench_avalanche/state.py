@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from avalanche.training.utils import ParamData
 
-from clbench.errors import RunError
+from clbench.base.errors import RunError
 
 _PLAIN = (type(None), bool, int, float, str, torch.Tensor)
 _SEQUENCES = {"list": list, "tuple": tuple, "set": set}

@@ -17,8 +17,8 @@ import torch
 from avalanche.training.plugins import SupervisedPlugin
 
 from clbench import Run
+from clbench.base.errors import OptionError
 from clbench.data.example import Example
-from clbench.errors import OptionError
 from clbench_avalanche.catalogue import CALLED
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clbench.data.batches import IGNORE, collate
 from clbench.data.tokenising import Encoded
-from clbench.losses import forward
+from clbench.training.losses import forward
 
 Minibatch = tuple["TokenBatch", Tensor, Tensor]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clbench import MethodSpec, hookimpl
-from clbench.methodspec import Capability
+from clbench.methods.methodspec import Capability
 
 CAPABILITIES: frozenset[Capability] = frozenset({"edits_gradients", "stores_examples", "extra_backward"})
 

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
-from clbench.errors import RunError
+from clbench.base.errors import RunError
 from clbench_gem.memory import Memory
 from clbench_gem.project import project
 from clbench_gem.references import References

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clbench import hookimpl
 
 if TYPE_CHECKING:
-    from clbench.external import ExternalProbe
+    from clbench.spec.external import ExternalProbe
 
 
 @hookimpl

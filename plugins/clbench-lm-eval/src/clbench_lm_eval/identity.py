@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from clbench.hashing import digest
+from clbench.base.hashing import digest
 from clbench_lm_eval.metric import Metric
 
 # Where data come from says a path or an address; what they are says `questions`.

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from clbench.errors import ClbenchError, DataError, OptionError, PluginError, UnknownNameError
+from clbench.base.errors import ClbenchError, DataError, OptionError, PluginError, UnknownNameError
 from clbench_lm_eval.guard import SEEDS, own_randomness, quiet
 from clbench_lm_eval.metric import Metric, choose, weighs_tasks_alike
 from clbench_lm_eval.names import FOLDERS, Asked, own_folders, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from clbench.errors import OptionError, did_you_mean
+from clbench.base.errors import OptionError, did_you_mean
 from clbench_lm_eval.names import Asked
 
 FIRST = ("acc", "exact_match", "f1", "em", "pass@1", "acc_norm")

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from clbench import home
-from clbench.errors import FileError, OptionError
-from clbench.hashing import digest
+from clbench.base import home
+from clbench.base.errors import FileError, OptionError
+from clbench.base.hashing import digest
 
 FOLDERS = "CLBENCH_LM_EVAL_TASKS"
 LONGEST = 72  # characters of a probe's name after `lm-eval/`

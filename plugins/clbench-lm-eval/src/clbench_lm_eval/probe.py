@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
-from clbench.errors import ClbenchError, DataError, RunError
-from clbench.external import Judged
+from clbench.base.errors import ClbenchError, DataError, RunError
+from clbench.spec.external import Judged
 from clbench_lm_eval.guard import SEEDS, own_randomness, own_tokenizer, quiet, untouched
 from clbench_lm_eval.identity import identity, text_of
 from clbench_lm_eval.metric import Metric
@@ -15,7 +15,7 @@ from clbench_lm_eval.names import Asked, probe_name
 
 
 class LmEvalProbe:
-    """A `clbench.external.ExternalProbe`.
+    """A `clbench.spec.external.ExternalProbe`.
 
     Args:
         asked: as the user wrote it.

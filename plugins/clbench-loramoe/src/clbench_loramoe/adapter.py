@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from clbench import atomic
-from clbench.errors import ModelError, did_you_mean, pydantic_line
+from clbench.base import atomic
+from clbench.base.errors import ModelError, did_you_mean, pydantic_line
 from clbench_loramoe.config import ExpertConfig
 from clbench_loramoe.experts import ExpertLinear
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
-from clbench.errors import OptionError, RunError
+from clbench.base.errors import OptionError, RunError
 from clbench_loramoe.adapter import add_to
 from clbench_loramoe.balance import (
     UNKNOWN,

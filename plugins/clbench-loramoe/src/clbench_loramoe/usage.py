@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from clbench import Example, Run
-from clbench.drift import block_of
+from clbench.models.drift import block_of
 from clbench_loramoe.experts import ExpertLinear, recorded
 
 SAMPLE = 16

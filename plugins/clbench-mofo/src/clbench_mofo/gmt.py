@@ -17,7 +17,7 @@ from pydantic import Field
 from torch.nn.utils import get_total_norm
 
 from clbench import Method, MethodOptions, Run
-from clbench.errors import RunError
+from clbench.base.errors import RunError
 from clbench_mofo.select import keep_largest, kth_largest
 from clbench_mofo.threads import few_as_one
 

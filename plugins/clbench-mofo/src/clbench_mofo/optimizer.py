@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from clbench.errors import RunError
+from clbench.base.errors import RunError
 from clbench_mofo.slices import Scope, Slice
 from clbench_mofo.threads import few_as_one
 from clbench_mofo.update import Decay, Score, Shares, select, update_moments, update_params

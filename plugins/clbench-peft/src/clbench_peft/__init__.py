@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clbench import MethodSpec, hookimpl
-from clbench.methodspec import Capability
+from clbench.methods.methodspec import Capability
 
 _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
 

@@ -15,7 +15,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from clbench.errors import did_you_mean
+from clbench.base.errors import did_you_mean
 
 if TYPE_CHECKING:
     from peft import PeftConfig

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from clbench import Footprint, Method, MethodOptions, Run
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_peft.inject import inject, make_config
 
 if TYPE_CHECKING:

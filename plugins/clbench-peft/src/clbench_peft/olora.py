@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
-from clbench.errors import OptionError
+from clbench.base.errors import OptionError
 from clbench_peft.inject import ADAPTER, adapted_layers, base_weight, forget_moments, tied_layers
 from clbench_peft.method import Lora, LoraOptions
 from clbench_peft.penalty import by_shape, norms, overlap

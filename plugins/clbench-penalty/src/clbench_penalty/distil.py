@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 
 from clbench.data.batches import IGNORE
-from clbench.losses import evaluating, forward
+from clbench.training.losses import evaluating, forward
 
 
 class Teacher:
-    """The model at other weights, as something that `clbench.losses.forward` can call.
+    """The model at other weights, as something that `clbench.training.losses.forward` can call.
 
     The student's modules run on the teacher's tensors, so that only these are stored: an adapter's, for an adapter.
     They are other tensors, not the student's with other content, because autocast keeps a parameter's bf16 copy.

@@ -10,9 +10,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
+from clbench.base.errors import DataError
+from clbench.base.hashing import file_digest
 from clbench.data.records import read_examples
-from clbench.errors import DataError
-from clbench.hashing import file_digest
 from clbench_replay.memory import Kept, Policy, arrive, indices, keep, text_bytes
 
 SIZE, SHARE, RATIO = 256, 0.1, 0.25  # TRACE's share; the size is 8 % of the bundled stream

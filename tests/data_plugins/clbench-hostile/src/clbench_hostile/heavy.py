@@ -7,4 +7,4 @@ from clbench import MethodSpec, hookimpl
 
 @hookimpl
 def clbench_methods():
-    yield MethodSpec("hostile-heavy", "clbench.method:Method", "imports torch at registration")
+    yield MethodSpec("hostile-heavy", "clbench:Method", "imports torch at registration")

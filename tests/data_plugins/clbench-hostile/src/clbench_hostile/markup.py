@@ -5,4 +5,4 @@ from clbench import MethodSpec, hookimpl
 
 @hookimpl
 def clbench_methods():
-    yield MethodSpec("**best** | 1.000 | <img src=x onerror=alert(1)>", "clbench.method:Method", "prints into its name")
+    yield MethodSpec("**best** | 1.000 | <img src=x onerror=alert(1)>", "clbench:Method", "prints into its name")

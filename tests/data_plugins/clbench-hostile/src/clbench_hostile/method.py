@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from clbench import Footprint, Method
+from clbench.base.home import leaderboards_dir
 from clbench.data.sources import TaskData
-from clbench.home import leaderboards_dir
 
 
 class Past(Method):

@@ -1,0 +1,51 @@
+"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `runs/` and `leaderboards/` when it is set.
+
+Without it, runs and boards go to the present folder and registered data to the user's data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def _home() -> Path | None:
+    value = os.environ.get("CLBENCH_HOME", "")
+    return Path(value).expanduser() if value else None
+
+
+def data_dir() -> Path:
+    """Folder of registered archives."""
+    home = _home()
+    if home:
+        return home / "data"
+    from platformdirs import user_data_path
+
+    return user_data_path("clbench") / "data"
+
+
+def runs_dir() -> Path:
+    """Folder of run directories."""
+    return (_home() or Path()) / "runs"
+
+
+def leaderboards_dir() -> Path:
+    """Folder of boards and their records."""
+    return (_home() or Path()) / "leaderboards"
+
+
+def packaged(folder: str) -> Path:
+    """A folder of ours that is data: in the wheel below the package, in a checkout beside it."""
+    package = Path(__file__).parent.parent
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a name that a user gave is a file; what cannot be a name is none."""
+    return os.path.isfile(path)  # noqa: PTH113 (pathlib raises where a name is too long)
+
+
+def is_dir(path: str | Path) -> bool:
+    """Whether a name that a user gave is a folder."""
+    return os.path.isdir(path)  # noqa: PTH112

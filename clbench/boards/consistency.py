@@ -1,0 +1,90 @@
+"""Whether a record contradicts itself: what can be told of a number without its predictions.
+
+A well-formed record that somebody wrote by hand must have the cells that its protocol measures, a file of predictions
+for each of them, the repetitions that its regime implies, and a name that says what its content says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from clbench.methods.episodes import due
+from clbench.runs.record import Record, Rows, slug
+
+
+def contradictions(record: Record) -> list[str]:
+    """What of a record does not fit the rest of it, a clause each; empty when nothing is wrong."""
+    return [*_cells(record), *_repetitions(record), *_files(record), *_name(record), *_costs(record)]
+
+
+def _cells(record: Record) -> Iterator[str]:
+    """Both ways of scoring measure the same cells, which are those of the schedule."""
+    patterns = {role: _measured(rows) for role, rows in record.scores.items()}
+    if len({frozenset(cells) for cells in patterns.values()}) > 1:
+        yield "strict and lenient scores have not the same cells"
+    schedule = record.board.protocol.get("evaluate")
+    if not isinstance(schedule, str):
+        return
+    expected = {(row, column) for row in _rows(record) for column in _due(record, row, schedule)}
+    if any(not cells >= expected for cells in patterns.values()):
+        yield f"a cell that evaluate={schedule} measures is missing"
+    filled = record.method.regime in ("frozen", "single")  # where rows are filled in that were not measured
+    if not filled and any(cells - expected for cells in patterns.values()):
+        yield f"there is a cell that evaluate={schedule} does not measure"
+
+
+def _repetitions(record: Record) -> Iterator[str]:
+    """A frozen model's rows are its base row; separate models have their own scores, and the base's on later tasks."""
+    for role, (base, *rows) in record.scores.items():
+        if record.method.regime == "frozen" and any(row != base for row in rows):
+            yield f"{role} scores of a frozen model change"
+        own = [row[index] for index, row in enumerate(rows)]
+        expected = [(*own[: index + 1], *base[index + 1 :]) for index in range(len(rows))]
+        if record.method.regime == "single" and [tuple(row) for row in rows] != expected:
+            yield f"{role} scores of separate models depend on later tasks"
+
+
+def _files(record: Record) -> Iterator[str]:
+    """A task that leaves files of predictions leaves one for each cell that was measured, and none besides."""
+    regime = record.method.regime
+    for column, task in enumerate(record.tasks):
+        name = f"{task.replace('/', '--')}.jsonl"
+        found = {file for file in record.predictions if file.rpartition("/")[2] == name}
+        rows = {row for row, cell in _measured(record.scores["strict"]) if cell == column}
+        if regime in ("frozen", "single"):
+            rows &= {0} if regime == "frozen" else {0, column + 1}
+        wrong = sorted(found ^ {f"predictions/{row:02d}/{name}" for row in rows})
+        if found and wrong:
+            yield f"scores and files of predictions do not fit together: {wrong[0]}"
+
+
+def _name(record: Record) -> Iterator[str]:
+    """A run's id names its method, model, order and seed."""
+    model = record.board.model["name"].rpartition("/")[2]
+    parts = [*map(slug, (record.method.name, model, record.order)), f"s{record.seed}"]
+    if record.predictions and not re.search(f"_{re.escape('_'.join(parts))}_[0-9a-f]{{8}}$", record.run):
+        yield f"run {record.run} is not named after {', '.join(parts)}"
+
+
+def _costs(record: Record) -> Iterator[str]:
+    numbers = {**record.costs.model_dump(exclude={"device"}), **record.footprint.model_dump()}
+    yield from (f"{name} is negative" for name, value in numbers.items() if value < 0)
+    if record.method.regime == "frozen" and (record.costs.steps or record.footprint.trainable_parameters):
+        yield "a frozen model was trained"
+
+
+def _rows(record: Record) -> range:
+    return range(len(record.tasks) + 1)
+
+
+def _measured(rows: Rows) -> set[tuple[int, int]]:
+    return {(row, column) for row, cells in enumerate(rows) for column, cell in enumerate(cells) if cell is not None}
+
+
+def _due(record: Record, row: int, schedule: str) -> list[int]:
+    """Columns that are measured in a row; without training before a row there is nothing to measure."""
+    regime, size = record.method.regime, len(record.tasks)
+    if (regime == "frozen" and row) or (regime == "joint" and 0 < row < size):
+        return []
+    return due(row, num_tasks=size, schedule=schedule, regime=regime)

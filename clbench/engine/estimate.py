@@ -1,0 +1,102 @@
+"""What a run will take, before it runs: steps, tokens, generations, memory. For `clbench run --dry-run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clbench.base.errors import ModelError
+from clbench.data.probes import is_foreign
+from clbench.data.tokenising import Encoder
+from clbench.methods.episodes import due, episodes, num_steps
+from clbench.models.loading import load_config, load_tokenizer
+
+if TYPE_CHECKING:
+    from clbench.data.sources import TaskData
+    from clbench.runs.runconfig import RunConfig
+
+BYTES_PER_PARAMETER = 16  # fp32 weights, gradients and AdamW's two moments
+CHECKPOINT_BYTES_PER_PARAMETER = 12  # the same without gradients
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of one run.
+
+    Args:
+        parameters: of the model.
+        steps: optimizer steps.
+        train_tokens: without padding and without what a method adds.
+        prompts: to be answered.
+        max_generated_tokens: if every answer ran into its limit.
+        state_bytes: weights, gradients, AdamW's moments; activations come on top.
+        logits_bytes: of one micro-batch of the longest answers, fp32; the largest single activation as a rule.
+        checkpoint_bytes: on disk, of each of the two that are kept: weights and moments that are trained, without what
+            a method remembers.
+    """
+
+    parameters: int
+    steps: int
+    train_tokens: int
+    prompts: int
+    max_generated_tokens: int
+    state_bytes: int
+    logits_bytes: int
+    checkpoint_bytes: int
+
+
+def estimate(config: RunConfig) -> Estimate:
+    """Tokenises the training data; loads no weights."""
+    plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
+    tokenizer = load_tokenizer(config.model)
+    encoder = Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens)
+    encoded = [encoder.examples(one.train)[0] for one in config.data]
+    epochs = plan.epochs()
+    asked = _asked(config)
+    parameters, vocabulary = _size(config)
+    longest = max(one.num_answer for examples in encoded for one in examples) + 1
+    limit = protocol.max_answer_tokens
+    trained = 0 if regime == "frozen" else 1
+    return Estimate(
+        parameters=parameters,
+        steps=num_steps(
+            [len(one) for one in encoded], epochs=epochs, global_batch=protocol.global_batch, regime=regime
+        ),
+        train_tokens=trained
+        * sum(times * sum(len(one.ids) for one in examples) for times, examples in zip(epochs, encoded, strict=True)),
+        prompts=sum(len(one.test) for one in asked),
+        max_generated_tokens=sum(
+            len(one.test) * (one.task.max_new_tokens if is_foreign(one) else min(one.task.max_new_tokens, limit))
+            for one in asked
+            if one.task.measure == "generate"
+        ),
+        state_bytes=parameters * (BYTES_PER_PARAMETER if trained else 4),
+        logits_bytes=4 * min(config.runtime.micro_batch, protocol.global_batch) * longest * vocabulary,
+        checkpoint_bytes=parameters * CHECKPOINT_BYTES_PER_PARAMETER * trained,
+    )
+
+
+def _asked(config: RunConfig) -> list[TaskData]:
+    """What is answered in the whole run: in each row of R the tasks that are due, and the probes."""
+    size, regime, schedule = len(config.plan.tasks), config.choice.regime, config.plan.protocol.evaluate
+    answered = [one for one in config.probes if one.task.measure != "loss"]
+    asked: list[TaskData] = []
+    for row in [0, *(episode.row for episode in episodes(regime, size))]:
+        positions = due(row, num_tasks=size, schedule=schedule, regime=regime)
+        asked += [config.data[position] for position in positions]
+        asked += [one for one in answered if one.plan.due(row, num_tasks=size, measured=bool(positions))]
+    return asked
+
+
+def _size(config: RunConfig) -> tuple[int, int]:
+    """Parameters and vocabulary, from the configuration alone."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    settings = load_config(config.model)
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(settings, trust_remote_code=config.model.trust_remote_code)
+    except Exception as error:
+        raise ModelError(f"model {config.model.name!r}: is no causal LM ({str(error)[:200]})") from error
+    return sum(p.numel() for p in model.parameters()), model.get_input_embeddings().weight.shape[0]

@@ -1,0 +1,90 @@
+"""The record of a run that is over: its scores, what it cost, where it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from clbench.engine.contamination import overlaps
+from clbench.engine.probechange import probe_changes
+from clbench.engine.scorekeeper import Scorekeeper
+from clbench.models import device
+from clbench.runs import secrets
+from clbench.runs.predictions import file_hashes
+from clbench.runs.record import Costs, FootprintPart, Record
+from clbench.runs.runconfig import RunConfig
+from clbench.runs.rundir import RunDir
+
+if TYPE_CHECKING:
+    from clbench.evaluation.evaluator import Evaluator
+    from clbench.training.trainer import Trainer
+
+
+def make_record(
+    config: RunConfig,
+    *,
+    run_dir: RunDir,
+    trainer: Trainer,
+    evaluator: Evaluator,
+    scores: Scorekeeper,
+    seconds: Mapping[str, float],
+    drift: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> Record:
+    """All that a board, a reviewer and a later reader need.
+
+    Args:
+        config: of the run.
+        run_dir: with its predictions.
+        trainer: with the model as it is in the end.
+        evaluator: of the run.
+        scores: R and probes.
+        seconds: of `train` and `eval`.
+        drift: of the parameters.
+        provenance: of the run's beginning.
+    """
+    run = trainer.run
+    return Record(
+        run=run_dir.run_id,
+        board=config.board(),
+        method=config.method_part(trainer.method),
+        seed=config.seed,
+        order=config.plan.order,
+        tasks=tuple(task.name for task in config.plan.tasks),
+        scores={"strict": scores.rows("strict"), "lenient": scores.rows("lenient")},
+        predictions=file_hashes(run_dir.path),
+        probes=scores.probe_rows(),
+        errors={"strict": scores.errors.rows("strict"), "lenient": scores.errors.rows("lenient")},
+        probe_errors={name: tuple(cells) for name, cells in scores.errors.probes.items()},
+        probe_changes=probe_changes(config, run_dir, scores),
+        overlap=overlaps(config),
+        drift=dict(drift),
+        costs=_costs(trainer, evaluator, seconds),
+        footprint=_footprint(trainer, frozen=config.choice.regime == "frozen"),
+        warnings=secrets.scrub(run.warnings),
+        notes=secrets.scrub(run.notes),
+        provenance=secrets.scrub(dict(provenance)),
+    )
+
+
+def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float]) -> Costs:
+    counts, where = trainer.counts, trainer.run.device
+    return Costs(
+        train_seconds=round(seconds["train"], 3),
+        eval_seconds=round(seconds["eval"], 3),
+        steps=counts.steps,
+        train_tokens=counts.tokens,
+        answer_tokens=counts.answer_tokens,
+        generated_tokens=evaluator.tokens,
+        peak_memory_bytes=device.peak_memory(where),
+        device=device.device_name(where),
+        world_size=trainer.accelerator.num_processes,
+    )
+
+
+def _footprint(trainer: Trainer, *, frozen: bool) -> FootprintPart:
+    trainable = sum(p.numel() for p in trainer.run.model.parameters() if p.requires_grad)
+    return FootprintPart(
+        trainable_parameters=0 if frozen else trainable, **dataclasses.asdict(trainer.method.footprint())
+    )

@@ -1,0 +1,94 @@
+"""All that a run carries from step to step, apart from its files: taken for a checkpoint, and put back.
+
+Parameters, optimizer, the method's own state, every random stream, counts, notes. What a checkpoint does not hold is
+derived again from the run's configuration: the base model, the data, the order of the data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from clbench.training.trainer import Trainer
+
+
+def versions(model: torch.nn.Module) -> dict[str, int]:
+    """How often each parameter and buffer was written to; a frozen base need not be saved again and again."""
+    return {name: tensor._version for name, tensor in _tensors(model).items()}
+
+
+def capture(trainer: Trainer, *, start: Mapping[str, int]) -> dict[str, Any]:
+    """The state at this moment, of tensors and JSON values.
+
+    Args:
+        trainer: with method, run and optimizer.
+        start: `versions` of the model that the method took over.
+    """
+    run, optimizer = trainer.run, trainer.run.optimizer
+    assert optimizer is not None
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    return {
+        "model": {
+            name: tensor
+            for name, tensor in _tensors(run.model).items()
+            if id(tensor) in trained or start.get(name) != tensor._version
+        },
+        "optimizer": optimizer.state_dict(),
+        "method": trainer.method.state_dict(),
+        "random": random_states(run.device),
+        "counts": dataclasses.asdict(trainer.counts),
+        "step": run.step,
+        "scheduled": trainer.scheduled,
+        "rate": trainer.rate,
+        "notes": run.notes,
+        "warnings": dict(run.warnings),
+    }
+
+
+def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
+    """Put a state back into a trainer that was prepared for the same run."""
+    run, optimizer = trainer.run, trainer.run.optimizer
+    assert optimizer is not None
+    tensors = _tensors(run.model)
+    with torch.no_grad():
+        for name, value in state["model"].items():
+            tensors[name].copy_(value)
+    optimizer.load_state_dict(state["optimizer"])
+    trainer.method.load_state_dict(state["method"])
+    set_random_states(state["random"], run.device)
+    trainer.counts = type(trainer.counts)(**state["counts"])
+    run.step, trainer.scheduled, trainer.rate = state["step"], state["scheduled"], state["rate"]
+    run.notes = dict(state["notes"])
+    run.warnings.clear()
+    run.warnings.update(state["warnings"])
+
+
+def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def random_states(device: torch.device) -> dict[str, Any]:
+    """Of the global generators that a model or a library may draw from; named streams are begun anew at each use."""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
+
+
+def set_random_states(states: Mapping[str, Any], device: torch.device) -> None:
+    """Put back what `random_states` gave."""
+    random.setstate(states["python"])
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if device.type == "cuda" and states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"], device)

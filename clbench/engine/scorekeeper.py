@@ -1,0 +1,221 @@
+"""The rows of R and of the probes while a run goes on: what is due is predicted, saved, scored, and written down."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clbench.base.progress import Progress
+from clbench.data.probes import ProbeData, is_foreign
+from clbench.data.sources import TaskData
+from clbench.engine.drafts import Draft
+from clbench.methods.episodes import due
+from clbench.methods.methodspec import Regime
+from clbench.metrics.matrix import Cell, ResultMatrix, Row
+from clbench.runs.predictions import Prediction, Scores, predictions_path, save, score
+from clbench.runs.runconfig import RunConfig
+from clbench.runs.rundir import RunDir
+from clbench.scoring.spec import ScorerSpec
+
+if TYPE_CHECKING:
+    from clbench.evaluation.evaluator import Answers, Evaluator, OnBatch
+
+ROLES = ("strict", "lenient")
+
+
+@dataclasses.dataclass(slots=True)
+class Errors:
+    """Standard errors of what was measured.
+
+    Args:
+        tasks: by role, as R with its base row.
+        probes: by name, rows 0 … T.
+    """
+
+    tasks: dict[str, list[list[Cell]]]
+    probes: dict[str, list[Cell]]
+
+    def rows(self, role: str) -> tuple[Row, ...]:
+        """Those of R with its base row."""
+        return tuple(tuple(cells) for cells in self.tasks[role])
+
+
+class Scorekeeper:
+    """R under both ways of scoring, and the probes.
+
+    Args:
+        config: of the run.
+        evaluator: prompts to answers.
+        run_dir: where predictions and the matrix go.
+        scorer: a scorer's spec by name.
+        progress: of the evaluation.
+        warnings: message to count, shared with the run; empty and truncated answers are counted here.
+        on_batch: called after each batch of answers; it may raise to stop.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        evaluator: Evaluator,
+        run_dir: RunDir,
+        scorer: Callable[[str], ScorerSpec],
+        progress: Progress,
+        warnings: dict[str, int],
+        on_batch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
+        self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
+        names = [task.name for task in config.plan.tasks]
+        self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
+        self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
+        self.errors = Errors(
+            {role: [[None] * len(names) for _ in range(len(names) + 1)] for role in ROLES},
+            {name: list(cells) for name, cells in self.probes.items()},
+        )
+
+    @property
+    def ranking(self) -> str:
+        """The role that boards rank by."""
+        return self.config.plan.protocol.scorer
+
+    def measure(self, model: Any, *, row: int) -> dict[str, float]:
+        """Score a model on all that is due in one row of R (0 = base).
+
+        Returns:
+            Ranking scores by task; empty when nothing is due.
+        """
+        plan, data = self.config.plan, self.config.data
+        size, schedule, regime = len(plan.tasks), plan.protocol.evaluate, self.config.choice.regime
+        positions = due(row, num_tasks=size, schedule=schedule, regime=regime)
+        probes = [one for one in self.config.probes if one.plan.due(row, num_tasks=size, measured=bool(positions))]
+        if not positions and not probes:
+            return {}
+        cells: dict[str, list[Cell]] = {role: [None] * size for role in ROLES}
+        total = sum(len(one.test) for one in (*(data[position] for position in positions), *probes))
+        with self.progress.task(f"score {row}/{size}", total=total):
+            for position in positions:
+                scores = self._score(model, row, data[position])
+                for role in ROLES:
+                    cells[role][position] = scores.roles[role]
+                    self.errors.tasks[role][row][position] = scores.errors[role]
+            for probe in probes:
+                self.probes[probe.task.name][row] = self._probe(model, row, probe)
+        self._set_row(row, {role: tuple(values) for role, values in cells.items()})
+        self.run_dir.event("scored", row=row, **cells)
+        return {plan.tasks[position].name: cells[self.ranking][position] for position in positions}  # type: ignore[misc]
+
+    def _score(self, model: Any, row: int, data: TaskData) -> Scores:
+        """Predictions are saved first and then scored."""
+        task = data.task
+        path = predictions_path(self.run_dir.path, row=row, task=task)
+        draft = Draft(path, writable=self.run_dir.writable)
+
+        def on_batch(answers: Answers) -> None:
+            draft.add(answers)
+            self.progress.advance(len(answers))
+            self.on_batch()
+
+        predictions = self._ask(model, data, on_batch=on_batch, known=draft.read(len(data.test)))
+        if self.run_dir.writable:
+            save(path, predictions)
+        scores = score(task, predictions, scorer=self.scorer)
+        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
+            if number:
+                message = f"{task.name}: {kind} answers in evaluation"
+                self.warnings[message] = self.warnings.get(message, 0) + number
+        return scores
+
+    def _ask(self, model: Any, data: TaskData, *, on_batch: OnBatch, known: Answers) -> list[Prediction]:
+        task, probe = data.task, is_foreign(data)
+        if isinstance(data, ProbeData) and data.external is not None:
+            return self._ask_external(model, data)
+        if task.measure == "choice":
+            return self.evaluator.choose(model, data.test, probe=probe, on_batch=on_batch, known=known)
+        return self.evaluator.predict(
+            model,
+            data.test,
+            max_new_tokens=task.max_new_tokens,
+            stop=task.stop,
+            probe=probe,
+            on_batch=on_batch,
+            known=known,
+        )
+
+    def _ask_external(self, model: Any, data: ProbeData) -> list[Prediction]:
+        assert data.external is not None
+        model.eval()
+        judged = data.external.measure(
+            getattr(model, "module", model),
+            self.evaluator.encoder.tokenizer,
+            batch_size=self.evaluator.runtime.eval_batch,
+            limit=data.plan.examples,
+        )
+        return [Prediction(one.prompt, one.prediction(), one.answer) for one in judged]
+
+    def _probe(self, model: Any, row: int, data: ProbeData) -> float:
+        """A probe's number: its score in the ranking role, or its mean loss."""
+        if data.task.measure != "loss":
+            scores = self._score(model, row, data)
+            self.errors.probes[data.task.name][row] = scores.errors[self.ranking]
+            return scores.roles[self.ranking]
+        loss = self.evaluator.mean_loss(model, data.test)
+        self.progress.advance(len(data.test))
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """R so far, for a checkpoint."""
+        rows = {role: list(self.rows(role)) for role in ROLES}
+        probes = {name: list(cells) for name, cells in self.probes.items()}
+        return {"rows": rows, "probes": probes, "errors": dataclasses.asdict(self.errors)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up R where a checkpoint left it."""
+        self.probes = {name: list(cells) for name, cells in state["probes"].items()}
+        self.errors = Errors(**state["errors"])
+        for row in range(len(self.config.plan.tasks) + 1):
+            cells = {role: tuple(state["rows"][role][row]) for role in ROLES}
+            if any(cell is not None for values in cells.values() for cell in values):
+                self._set_row(row, cells)
+
+    def complete(self) -> None:
+        """Fill in what need not be measured: a frozen model's rows, and separate models' other columns."""
+        regime = self.config.choice.regime
+        if regime not in ("frozen", "single"):
+            return
+        if regime == "frozen":
+            self.probes = {name: [values[0]] * len(values) for name, values in self.probes.items()}
+            self.errors.probes = {name: [values[0]] * len(values) for name, values in self.errors.probes.items()}
+        for row in range(1, len(self.config.plan.tasks) + 1):
+            self._set_row(row, {role: _known_row(self.rows(role), row, regime) for role in ROLES})
+        for role, rows in self.errors.tasks.items():
+            known = [list(_known_row(rows, row, regime)) for row in range(1, len(rows))]
+            self.errors.tasks[role] = [rows[0], *known]
+
+    def _set_row(self, row: int, cells: dict[str, Row]) -> None:
+        for role in ROLES:
+            matrix = self.matrices[role].with_row(row, cells[role])
+            self.matrices[role] = dataclasses.replace(matrix, probes=self.probe_rows())
+        self.run_dir.write_matrix(self.matrices[self.ranking])
+
+    def rows(self, role: str) -> tuple[Row, ...]:
+        """R with its base row."""
+        matrix = self.matrices[role]
+        return (_base(matrix), *matrix.rows)
+
+    def probe_rows(self) -> dict[str, Row]:
+        """The probes' rows by name."""
+        return {name: tuple(values) for name, values in self.probes.items()}
+
+
+def _known_row(rows: Sequence[Sequence[Cell]], row: int, regime: Regime) -> Row:
+    """A row from what was measured: the base model's, or each task's own model's for those learned by then."""
+    base = tuple(rows[0])
+    if regime == "frozen":
+        return base
+    return tuple(rows[j + 1][j] if j < row else base[j] for j in range(len(base)))
+
+
+def _base(matrix: ResultMatrix) -> Row:
+    return matrix.base if matrix.base is not None else (None,) * matrix.num_tasks

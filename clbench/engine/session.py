@@ -1,0 +1,208 @@
+"""One `clbench run`: everything checked first, then run by run, then the board.
+
+Nothing is written before all that the user said has been understood: stream, methods, options, data, model, folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.base import atomic, home
+from clbench.base.errors import OptionError
+from clbench.boards import leaderboard
+from clbench.data.probes import load_probe_data
+from clbench.data.sources import TaskData, load_stream_data
+from clbench.engine.proberequest import ProbeRequest, with_asked
+from clbench.models.loading import describe
+from clbench.plugins.registry import Registry, check_option_names
+from clbench.runs.record import Record
+from clbench.runs.runconfig import RunConfig
+from clbench.runs.rundir import RunDir
+from clbench.scoring import load_scorer
+from clbench.spec.protocol import Runtime
+from clbench.spec.stream import StreamPlan, resolve
+from clbench.spec.taskfiles import LoadedStream
+
+if TYPE_CHECKING:
+    from clbench.base.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Args:
+        stream: with its tasks.
+        variant: of its data.
+        methods: as written, `replay+mofo`.
+        model: name.
+        seeds: a run for each.
+        orders: a run for each; None is the default order.
+        options: of methods, by name.
+        settings: `stream` and `protocol` changes.
+        runtime: speed and memory.
+        runs_dir: for run directories.
+        leaderboards_dir: for boards.
+        fresh: run again what is finished.
+        revision: of a Hub model.
+        trust_remote_code: of a Hub model.
+        probes: names of probes and groups beside the stream's own.
+        data_dir: folder of local files.
+    """
+
+    stream: LoadedStream
+    variant: str
+    methods: tuple[str, ...]
+    model: str
+    seeds: tuple[int, ...]
+    orders: tuple[str | None, ...]
+    options: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Mapping[str, Any]]
+    runtime: Runtime
+    runs_dir: Path
+    leaderboards_dir: Path
+    fresh: bool = False
+    revision: str | None = None
+    trust_remote_code: bool = False
+    probes: ProbeRequest = dataclasses.field(default_factory=ProbeRequest)
+    data_dir: Path | None = None
+
+
+def prepare(request: Request, registry: Registry) -> list[RunConfig]:
+    """Every run of a request, fully resolved: method by method, order by order, seed by seed.
+
+    Raises:
+        ClbenchError: anything that is wrong with the request.
+    """
+    plans = [_plan(request, order, registry) for order in request.orders]
+    choices = [registry.composition(text) for text in dict.fromkeys(request.methods)]
+    check_option_names(request.options, choices)
+    for choice in choices:
+        choice.create(request.options)
+    _check_scorers(plans[0], registry)
+    data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
+    probes = tuple(load_probe_data(plans[0], data_dir=request.data_dir))
+    model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
+    return [
+        RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime, probes)
+        for choice in choices
+        for plan in plans
+        for seed in request.seeds
+    ]
+
+
+def _plan(request: Request, order: str | None, registry: Registry) -> StreamPlan:
+    loaded = request.stream
+    plan = resolve(
+        loaded.stream,
+        tasks=loaded.tasks,
+        base_dir=_base_dir(request),
+        variant=request.variant,
+        order=order,
+        changes=request.settings,
+    )
+    probes = with_asked(plan, request.probes, registry)
+    left_out = {one.task.name for one in plan.probes} - {one.task.name for one in probes}
+    return dataclasses.replace(plan, probes=probes, left_out=tuple(sorted(left_out)))
+
+
+def _base_dir(request: Request) -> Path:
+    """What the paths of the stream's tasks are relative to."""
+    loaded = request.stream
+    if request.data_dir is not None and not request.data_dir.is_dir():
+        raise OptionError(f"--data {request.data_dir}: is no folder")
+    local = loaded.stream.variants.get(request.variant)
+    shipped = loaded.base_dir.is_relative_to(home.packaged("tasks").resolve())
+    if shipped and local is not None and local.source == "files" and request.data_dir is None:
+        name = f"{loaded.stream.name}:{request.variant}"
+        raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
+    return request.data_dir if shipped and request.data_dir else loaded.base_dir
+
+
+def _check_scorers(plan: StreamPlan, registry: Registry) -> None:
+    """Before hours of training, not after them."""
+    for task in (*plan.tasks, *(probe.task for probe in plan.probes)):
+        for name in {*task.scorers.pairs().values(), *task.side}:
+            spec = registry.scorer(name)
+            load_scorer(spec)
+            if spec.runs_programs:
+                _check_sandbox(task.name)
+
+
+def _check_sandbox(task: str) -> None:
+    """Whether what a model writes may and can be run."""
+    from clbench.sandbox import sandbox
+
+    if not sandbox.allowed():
+        raise OptionError(f"{task} runs what the model writes, in a sandbox (docs/sandbox.md): --allow-code allows it")
+    sandbox.check()
+
+
+def _ordered(data: Mapping[str, TaskData], plan: StreamPlan) -> tuple[TaskData, ...]:
+    return tuple(data[task.name] for task in plan.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run's end.
+
+    Args:
+        record: its result.
+        run_dir: its folder.
+        repeated: it had been finished before, and nothing was done.
+    """
+
+    record: Record
+    run_dir: RunDir
+    repeated: bool
+
+
+def run_all(request: Request, configs: list[RunConfig], registry: Registry, progress: Progress) -> Iterator[Outcome]:
+    """Run what is not finished yet, one by one; each adds its row to its board before the next begins.
+
+    Raises:
+        ClbenchError: a folder cannot be written, or a run failed; those finished before it stay.
+    """
+    atomic.check_writable(request.runs_dir, option="--runs-dir")
+    atomic.check_writable(request.leaderboards_dir, option="--leaderboards-dir")
+    for number, config in enumerate(configs, 1):
+        run_id = config.run_id(config.choice.create(config.options))
+        run_dir = RunDir(request.runs_dir / run_id, writable=is_first_process())
+        finished = None if request.fresh else run_dir.finished()
+        if finished is None:
+            progress.say(f"run {number} of {len(configs)}: {run_dir.run_id}")
+        record = finished or _execute(config, run_dir, registry, progress, fresh=request.fresh)
+        if run_dir.writable:
+            publish(record, request.leaderboards_dir, registry)
+        yield Outcome(record, run_dir, repeated=finished is not None)
+
+
+def is_first_process() -> bool:
+    """Whether this process writes; the others of an `accelerate launch` only compute."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, *, fresh: bool) -> Record:
+    from clbench.engine.runner import execute
+
+    held = run_dir.lock() if run_dir.writable else contextlib.nullcontext()
+    with held, progress.shown():
+        return execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh)
+
+
+def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:
+    """Put a record where boards are made from, and make its board again."""
+    path = record.path(leaderboards_dir)
+    with atomic.lock(leaderboards_dir):
+        record.save(path)
+    registry.plugins.emit("clbench_result_saved", path=path, record=record.model_dump(mode="json"))
+    (done,) = leaderboard.update(
+        leaderboards_dir, summaries=registry.summary_specs(), board=record.board.name, plugins=registry.plugins
+    )
+    return done

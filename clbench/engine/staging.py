@@ -1,0 +1,128 @@
+"""What a method needs to begin: the model it has prepared, its `Run`, and the trainer that calls its hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clbench.base import seeding
+from clbench.base.errors import RunError
+from clbench.engine import runstate
+from clbench.methods.episodes import num_steps
+from clbench.methods.method import Method, Run
+from clbench.runs.runconfig import RunConfig
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from clbench.data.tokenising import Encoder
+    from clbench.spec.protocol import Protocol
+    from clbench.training.losses import Losses
+    from clbench.training.trainer import StepDone, Trainer
+
+UNSAVED = "no checkpoints: parameters are sharded, so an interrupted run begins again"
+
+
+@dataclass(slots=True)
+class Stage:
+    """A method with its model, ready to learn.
+
+    Args:
+        run: what the method sees.
+        trainer: the inner loop.
+        losses: the loss of any examples, for memories and Fisher values.
+        versions: of the parameters before the first step; what has not changed since need not be saved.
+    """
+
+    run: Run
+    trainer: Trainer
+    losses: Losses
+    versions: dict[str, int]
+
+
+def stage(
+    config: RunConfig,
+    *,
+    method: Method,
+    model: Any,
+    protocol: Protocol,
+    accelerator: Accelerator,
+    encoder: Encoder,
+    warnings: dict[str, int],
+    on_step: Callable[[StepDone], None],
+) -> Stage:
+    """The method takes over a base model.
+
+    Args:
+        config: of the run.
+        method: to be prepared.
+        model: the base model, which the method may wrap or change.
+        protocol: with the method's own learning rate.
+        accelerator: device and other processes.
+        encoder: text to tokens.
+        warnings: of the record.
+        on_step: called after each optimizer step.
+    """
+    from clbench.training.losses import Losses
+    from clbench.training.trainer import Trainer
+
+    seeding.seed_global(config.seed, "prepare")  # where adapters begin
+    model, device = method.prepare_model(model), accelerator.device
+    losses = Losses(model, encoder=encoder, protocol=protocol, device=device, micro_batch=config.runtime.micro_batch)
+    run = Run(
+        seed=config.seed,
+        protocol=protocol,
+        num_experiences=len(config.plan.tasks),
+        device=device,
+        model=model,
+        loss=losses.loss,
+        gradients=losses.gradients,
+        groups=config.plan.groups,
+        warnings=warnings,
+    )
+    trainer = Trainer(
+        accelerator=accelerator,
+        method=method,
+        run=run,
+        encoder=encoder,
+        protocol=protocol,
+        runtime=config.runtime,
+        planned_steps=_planned_steps(config),
+        on_step=on_step,
+    )
+    trainer.prepare()
+    return Stage(run, trainer, losses, runstate.versions(model))
+
+
+def _planned_steps(config: RunConfig) -> int:
+    return num_steps(
+        [len(one.train) for one in config.data],
+        epochs=config.plan.epochs(),
+        global_batch=config.plan.protocol.global_batch,
+        regime=config.choice.regime,
+    )
+
+
+def with_learning_rate(protocol: Protocol, method: Method) -> Protocol:
+    """The protocol with the method's own learning rate, if it has one."""
+    rate = method.options.learning_rate
+    return protocol if rate is None else protocol.model_copy(update={"learning_rate": rate})
+
+
+def is_sharded(accelerator: Accelerator, config: RunConfig) -> bool:
+    """Whether a process holds only a part of each parameter.
+
+    Raises:
+        RunError: it does, and a method is exact only where each process holds whole parameters and gradients.
+    """
+    kind = str(accelerator.distributed_type).rpartition(".")[2]
+    sharded = kind in ("FSDP", "DEEPSPEED", "TP", "MEGATRON_LM")
+    specs = [entry.spec for entry in config.choice.entries]
+    unsafe = [spec.name for spec in specs if spec.capabilities and "sharded_ok" not in spec.capabilities]
+    if sharded and unsafe:
+        raise RunError(
+            f"method {unsafe[0]!r} is not exact when parameters or gradients are sharded ({kind}); "
+            "run it on one device, or on several without sharding"
+        )
+    return sharded

@@ -1,0 +1,256 @@
+"""Evaluation: prompts in, greedy answers or likelihoods of choices out; saved first and scored from what was saved."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from clbench.data.batches import collate, left_pad
+from clbench.evaluation import likelihood
+from clbench.runs.predictions import Prediction
+from clbench.scoring import choices
+from clbench.training.losses import autocast, forward, token_sum
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from clbench.data.example import Example
+    from clbench.data.tokenising import Encoder
+    from clbench.spec.protocol import Protocol, Runtime
+
+CACHE_ERRORS = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
+WINDOW = 2048  # tokens of context, where a model's configuration names none
+
+
+class Answer(NamedTuple):
+    """What was generated for one prompt, or the likelihoods of its choices as text.
+
+    Args:
+        text: without special tokens.
+        truncated: whether it ran into the limit.
+        tokens: how many were generated.
+    """
+
+    text: str
+    truncated: bool
+    tokens: int
+
+
+Answers = dict[int, Answer]
+"""By index of the example."""
+OnBatch = Callable[[Answers], None]
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Greedy generation and likelihoods under a protocol.
+
+    Args:
+        accelerator: device and other processes; each asks its share.
+        encoder: text to tokens.
+        protocol: lengths and precision.
+        runtime: batch size.
+        tokens: tokens generated so far, on all devices.
+        caches: whether likelihoods rest on the model's cache, by kind of batch: found out at the first of each.
+        warn: told of what the record must say.
+    """
+
+    accelerator: Accelerator
+    encoder: Encoder
+    protocol: Protocol
+    runtime: Runtime
+    tokens: int = 0
+    caches: dict[tuple[bool, bool], bool] = field(default_factory=dict)
+    warn: Callable[[str], None] = field(default=lambda message: None)
+
+    def predict(
+        self,
+        model: Any,
+        examples: Sequence[Example],
+        *,
+        max_new_tokens: int,
+        stop: tuple[str, ...] = (),
+        probe: bool = False,
+        on_batch: OnBatch = lambda answers: None,
+        known: Answers | None = None,
+    ) -> list[Prediction]:
+        """Answers to all prompts, in the order of the examples.
+
+        Args:
+            model: causal LM.
+            examples: what is asked; their answers are only carried along.
+            max_new_tokens: of the task; the protocol's `max_answer_tokens` caps it.
+            stop: texts at which an answer ends.
+            probe: bounded by the model's window, half of which is the prompt's, instead of the protocol's lengths.
+            on_batch: given each batch's answers.
+            known: answers from before an interruption; batches that are whole among them are not asked again.
+        """
+        limit = min(max_new_tokens, window(model) // 2 if probe else self.protocol.max_answer_tokens)
+        room = window(model) - limit if probe else None
+        prompts = self.encoder.prompts([one.prompt for one in examples], limit=room)
+
+        def ask(indices: list[int]) -> list[Answer]:
+            return self._generate(model, [prompts[index] for index in indices], limit=limit, stop=stop)
+
+        return self._ask_all(model, examples, self._batches(prompts), ask, on_batch=on_batch, known=known)
+
+    def choose(
+        self,
+        model: Any,
+        examples: Sequence[Example],
+        *,
+        probe: bool = False,
+        on_batch: OnBatch = lambda answers: None,
+        known: Answers | None = None,
+    ) -> list[Prediction]:
+        """Log-likelihoods of each example's choices, as the text that the scorers of `clbench.scoring.choices` read.
+
+        Args:
+            model: causal LM.
+            examples: with choices.
+            probe: see `predict`.
+            on_batch: see `predict`.
+            known: see `predict`.
+        """
+        held = self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens
+        questions = likelihood.encode(self.encoder, examples, window=window(model) if probe else held)
+        size = self.runtime.eval_batch
+        batches = likelihood.plan_batches(questions, size=size, tokens=size * held)
+
+        def ask(indices: list[int]) -> list[Answer]:
+            asked = [questions[index] for index in indices]
+            return [
+                Answer(choices.dumps(examples[index].choices, values, one.scored), False, 0)
+                for index, values, one in zip(indices, self._likelihoods(model, asked), asked, strict=True)
+            ]
+
+        return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
+
+    def _ask_all(
+        self,
+        model: Any,
+        examples: Sequence[Example],
+        batches: list[list[int]],
+        ask: Callable[[list[int]], list[Answer]],
+        *,
+        on_batch: OnBatch,
+        known: Answers | None,
+    ) -> list[Prediction]:
+        """This device's batches one by one, and what the others found."""
+        model.eval()
+        found: Answers = {}
+        for indices in batches[self.accelerator.process_index :: self.accelerator.num_processes]:
+            answers = {index: known[index] for index in indices if known and index in known}
+            if len(answers) < len(indices):
+                answers = dict(zip(indices, ask(indices), strict=True))
+            found.update(answers)
+            on_batch(answers)
+        found = self._gather(found)
+        self.tokens += sum(one.tokens for one in found.values())
+        return [
+            Prediction(prompt=one.prompt, prediction=found[i].text, answer=one.answer, truncated=found[i].truncated)
+            for i, one in enumerate(examples)
+        ]
+
+    def mean_loss(self, model: Any, examples: Sequence[Example]) -> float:
+        """Mean loss (nats a token) of the given answers and their end-of-text tokens."""
+        encoded, _ = self.encoder.examples(examples)
+        encoded.sort(key=lambda one: len(one.ids))
+        size, device = self.runtime.micro_batch, self.accelerator.device
+        total = 0.0
+        model.eval()
+        for start in range(0, len(encoded), size):
+            batch = collate(encoded[start : start + size], pad=self.encoder.pad, device=device)
+            with torch.inference_mode(), autocast(self.protocol, device):
+                total += token_sum(forward(model, batch).logits, batch["labels"]).item()
+        return total / sum(one.num_answer for one in encoded)
+
+    def _batches(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Batches of prompts of like lengths, the longest first: out of memory shows at once."""
+        order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
+        size = self.runtime.eval_batch
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def _generate(
+        self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int, stop: tuple[str, ...] = ()
+    ) -> list[Answer]:
+        from transformers import StoppingCriteriaList
+
+        batch = left_pad(prompts, pad=self.encoder.pad, device=self.accelerator.device)
+        stopped = partial(self._stopped, stop=stop, start=batch["input_ids"].shape[1])
+        stopping = {"stopping_criteria": StoppingCriteriaList([stopped])} if stop else {}
+        with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
+            output = model.generate(**batch, max_new_tokens=limit, **stopping)
+        ends = set(model.generation_config.eos_token_id)
+        return [self._decode(row, ends=ends, stop=stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+
+    def _decode(self, ids: list[int], *, ends: set[int], stop: tuple[str, ...]) -> Answer:
+        end = next((i for i, token in enumerate(ids) if token in ends), None)
+        kept = ids if end is None else ids[:end]
+        text = self._text(kept)
+        cuts = [place for place in map(text.find, stop) if place >= 0]
+        if not cuts:
+            return Answer(text, end is None, len(kept) + (end is not None))
+        used = bisect.bisect_left(
+            range(len(kept)), True, key=lambda n: any(one in self._text(kept[:n]) for one in stop)
+        )
+        return Answer(text[: min(cuts)], False, used)  # the others of the batch may have gone on
+
+    def _stopped(self, ids: torch.Tensor, scores: Any, *, stop: tuple[str, ...], start: int, **_: Any) -> torch.Tensor:
+        """Which answers have come to a stop; transformers' own `stop_strings` also looks into the prompt."""
+        longest = max(len(one.encode()) for one in stop)  # a token is a byte at least
+        tails = ids[:, max(start, ids.shape[1] - longest - 4) :].tolist()
+        return torch.tensor([any(one in self._text(tail) for one in stop) for tail in tails], device=ids.device)
+
+    def _text(self, ids: list[int]) -> str:
+        return self.encoder.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
+        inner, device = getattr(model, "module", model), self.accelerator.device
+        where: dict[str, Any] = {"pad": self.encoder.pad, "device": device}
+        with torch.inference_mode(), autocast(self.protocol, device):
+            uneven = len({one.shared for one in asked}) > 1
+            kind = (likelihood.common_head(asked) > 0, uneven)
+            if kind not in self.caches and all(self.caches.values()):
+                self.caches[kind] = self._cache_serves(inner, asked, where)
+            if all(self.caches.values()):
+                return likelihood.scores(inner, asked, **where)
+            # One by one: a batch was planned for what the cache holds, and whole rows are many times that.
+            return [found for one in asked for found in likelihood.full_scores(inner, [one], **where)]
+
+    def _cache_serves(self, model: Any, asked: list[likelihood.Question], where: dict[str, Any]) -> bool:
+        """Whether both ways agree on a batch's longest and shortest question; some models keep another one."""
+        few = [asked[0], *asked[1:][-1:]]
+        expected = likelihood.full_scores(model, few, **where)
+        try:
+            found = likelihood.scores(model, few, **where)
+        except CACHE_ERRORS as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+        else:
+            loose = 1e-3 if self.protocol.precision == "fp32" else 5e-2
+            pairs = [pair for a, b in zip(found, expected, strict=True) for pair in zip(a, b, strict=True)]
+            if all(math.isclose(a, b, rel_tol=loose, abs_tol=loose) for a, b in pairs):
+                return True
+            reason = "it gives other numbers than whole forward passes"
+        self.warn(f"likelihoods without the model's cache, which is slower ({reason})")
+        return False
+
+    def _gather(self, found: Answers) -> Answers:
+        if self.accelerator.num_processes == 1:
+            return found
+        from accelerate.utils import gather_object
+
+        return dict(gather_object(list(found.items())))
+
+
+def window(model: Any) -> int:
+    """Tokens of context that a model was made for."""
+    config = getattr(model, "module", model).config
+    found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return int(found or WINDOW)

@@ -1,0 +1,227 @@
+"""Log-likelihood of given continuations: what several have in common is computed once.
+
+Of a 5-shot question with four choices, the solved examples are run once for all questions of a subject, the question
+once for its four choices, and each choice for itself; a choice of one token needs no run of its own. All of it rests on
+the model's cache of keys and values; `full_scores` is the same without any sharing, for models whose cache does not
+serve, and to check by.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from clbench.base.errors import DataError
+from clbench.data.batches import collate
+from clbench.data.tokenising import Encoded, common_prefix
+from clbench.models.loading import keeps_logits
+from clbench.training.losses import forward
+
+if TYPE_CHECKING:
+    from clbench.data.example import Example
+    from clbench.data.tokenising import Encoder
+
+CUTS = 8  # a question too long loses its beginning by eighths of the window: those of a subject still begin alike
+WORTH_SHARING = 32  # tokens; a shorter common beginning costs more in padding than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question in tokens.
+
+    Args:
+        rows: for each choice all tokens: what stands before it, the choice, its ending.
+        scored: for each choice how many of the last tokens count.
+        shared: how many first tokens all rows have in common; the next one is scored at the earliest.
+    """
+
+    rows: tuple[tuple[int, ...], ...]
+    scored: tuple[int, ...]
+    shared: int
+
+
+def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> list[Question]:
+    """Tokenise questions as training examples are: as a whole, so that a choice begins where the tokens part.
+
+    Args:
+        encoder: of the model.
+        examples: with choices.
+        window: tokens that the model can take; longer questions lose their beginning, by eighths of it.
+
+    Raises:
+        DataError: a choice alone is longer than the window.
+    """
+    texts = [
+        (one.prompt + choice + one.ending, one.prompt + (choice if one.ending else ""))
+        for one in examples
+        for choice in one.choices
+    ]
+    each = list(dict.fromkeys(text for pair in texts for text in pair))  # the prompt stands before every choice
+    known = dict(zip(each, encoder.tokens(each), strict=True))
+    pairs = iter((known[whole], known[before]) for whole, before in texts)
+    return [_question([next(pairs) for _ in one.choices], one=one, encoder=encoder, window=window) for one in examples]
+
+
+def _question(pairs: Sequence[tuple[list[int], list[int]]], *, one: Example, encoder: Encoder, window: int) -> Question:
+    starts = [min(common_prefix(before, whole), len(whole) - 1) for whole, before in pairs]
+    first = min(starts)
+    alone = not one.prompt or not first  # a tokenizer may join all of a prompt to what follows it
+    begin = encoder.begin([] if alone else pairs[0][0])
+    step = max(1, window // CUTS)
+    over = max(0, len(begin) + max(len(whole) for whole, _ in pairs) - window)
+    cut = min(-(-over // step) * step, first if begin else first - 1)  # something stands before what is scored
+    rows = [(*begin, *whole[cut:]) for whole, _ in pairs]
+    if (longest := max(map(len, rows))) > window:
+        raise DataError(
+            f"task {one.task!r}: a choice makes {longest} tokens, and with {window} the model's window is full: "
+            "take a model of a longer one, or leave the record out"
+        )
+    scored = [len(whole) - start for (whole, _), start in zip(pairs, starts, strict=True)]
+    same = min(common_prefix(rows[0], row) for row in rows)
+    shared = min(same, *(len(row) - number for row, number in zip(rows, scored, strict=True)))
+    return Question(tuple(rows), tuple(scored), shared)
+
+
+def plan_batches(questions: Sequence[Question], *, size: int, tokens: int) -> list[list[int]]:
+    """Which questions are asked together: those that begin alike, and among them those of like lengths.
+
+    Args:
+        questions: all of them.
+        size: questions a batch at most.
+        tokens: tokens a batch keeps in the cache at most, over all its rows; a single question may exceed it.
+    """
+    order = sorted(range(len(questions)), key=lambda index: (questions[index].rows[0], index))
+    clusters: list[list[int]] = []
+    for index in order:
+        before = questions[clusters[-1][-1]].rows[0] if clusters else ()
+        if common_prefix(before, questions[index].rows[0]) >= WORTH_SHARING:
+            clusters[-1].append(index)
+        else:
+            clusters.append([index])
+    alone = [cluster[0] for cluster in clusters if len(cluster) == 1]
+    together = [cluster for cluster in clusters if len(cluster) > 1]
+    batches = [batch for cluster in [alone, *together] for batch in _cut(questions, cluster, size=size, tokens=tokens)]
+    return sorted(batches, key=lambda batch: -len(questions[batch[0]].rows[0]))
+
+
+def _cut(questions: Sequence[Question], cluster: list[int], *, size: int, tokens: int) -> list[list[int]]:
+    batches: list[list[int]] = []
+    held = 0
+    for index in sorted(cluster, key=lambda index: (-questions[index].shared, index)):
+        one = questions[index]
+        width = max(map(len, one.rows))
+        cost = width * (len(one.rows) if width > one.shared + 1 else 1)  # choices of one token need no row of their own
+        if not batches or len(batches[-1]) == size or held + cost > tokens:
+            batches.append([])
+            held = 0
+        batches[-1].append(index)
+        held += cost
+    return batches
+
+
+def full_scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch.device) -> list[list[float]]:
+    """Summed log-likelihoods (nats) of every choice, each row run whole."""
+    flat = [Encoded(row, n) for one in questions for row, n in zip(one.rows, one.scored, strict=True)]
+    batch = collate(flat, pad=pad, device=device)
+    logits = forward(model, batch).logits[:, :-1].float()
+    labels = batch["labels"][:, 1:]
+    found = iter(_picked(logits, labels.clamp(min=0)).masked_fill(labels < 0, 0.0).sum(-1).tolist())
+    return [[next(found) for _ in one.rows] for one in questions]
+
+
+def scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch.device) -> list[list[float]]:
+    """Summed log-likelihoods (nats) of every choice, with all sharing.
+
+    Args:
+        model: causal LM whose forward pass takes and gives a cache.
+        questions: of one batch.
+        pad: any token.
+        device: of the model.
+    """
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config)
+    begun = common_head(questions)
+    if _slots(questions) > _reach(model, cache):
+        begun = 0  # padding between head and question would push tokens out of a sliding window
+    if begun:
+        head = torch.tensor([questions[0].rows[0][:begun]], device=device)
+        _run(model, head, torch.ones_like(head), cache, kept=1)
+        cache.batch_repeat_interleave(len(questions))
+    ids, mask = _padded([one.rows[0][begun : one.shared] for one in questions], pad=pad, left=True, device=device)
+    mask = torch.cat([mask.new_ones(len(questions), begun), mask], dim=1)
+    last = _run(model, ids, mask, cache, kept=1)[:, -1]  # (questions, vocabulary)
+    return _tails(model, questions, cache, mask, last, pad=pad)
+
+
+def _tails(
+    model: Any, questions: Sequence[Question], cache: Any, mask: torch.Tensor, last: torch.Tensor, *, pad: int
+) -> list[list[float]]:
+    """What remains of each row after the shared tokens: its first token is predicted by `last`."""
+    rows = [(i, row[one.shared :]) for i, one in enumerate(questions) for row in one.rows]
+    counts = [n for one in questions for n in one.scored]
+    owner = torch.tensor([i for i, _ in rows], device=last.device)
+    tails, held = _padded([tail for _, tail in rows], pad=pad, left=False, device=last.device)  # (rows, longest)
+    logits = last[owner][:, None]
+    if tails.shape[1] > 1:
+        cache.batch_select_indices(owner)
+        past = mask[owner]
+        rest = _run(model, tails[:, :-1], torch.cat([past, held[:, :-1]], dim=1), cache, kept=tails.shape[1] - 1)
+        logits = torch.cat([logits, rest], dim=1)
+    place = torch.arange(tails.shape[1], device=last.device)
+    lengths = held.sum(-1, keepdim=True)
+    counted = held.bool() & (place >= lengths - torch.tensor(counts, device=last.device)[:, None])
+    found = iter(_picked(logits.float(), tails).masked_fill(~counted, 0.0).sum(-1).tolist())
+    return [[next(found) for _ in one.rows] for one in questions]
+
+
+def common_head(questions: Sequence[Question]) -> int:
+    """How many first tokens are worth being run once for a whole batch."""
+    common = min(common_prefix(questions[0].rows[0], one.rows[0]) for one in questions)
+    begun = min(common, min(one.shared for one in questions) - 1)
+    return begun if begun >= WORTH_SHARING and len(questions) > 1 else 0
+
+
+def _slots(questions: Sequence[Question]) -> int:
+    """Places in the cache, padding included."""
+    longest = max(one.shared for one in questions)
+    return longest + max(len(row) - one.shared for one in questions for row in one.rows)
+
+
+def _reach(model: Any, cache: Any) -> int:
+    """How many tokens back each one attends to."""
+    windows = [layer.sliding_window for layer in cache.layers if getattr(layer, "is_sliding", False)]
+    own = getattr(model.config, "window_size", None)  # GPT-Neo's local layers, whose cache keeps everything
+    return min([*windows, own if isinstance(own, int) else sys.maxsize])
+
+
+def _picked(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Log-likelihood of each token: (rows, positions)."""
+    return logits.gather(-1, ids[..., None])[..., 0] - logits.logsumexp(-1)
+
+
+def _run(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any, *, kept: int) -> torch.Tensor:
+    """Logits of the last `kept` tokens: (rows, kept, vocabulary). `mask` also covers what the cache holds."""
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    only = {"logits_to_keep": kept} if keeps_logits(model) else {}
+    output = model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, **only
+    )
+    return output.logits[:, -kept:]
+
+
+def _padded(
+    rows: Sequence[Sequence[int]], *, pad: int, left: bool, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for number, row in enumerate(rows):
+        place = slice(width - len(row), width) if left else slice(0, len(row))
+        ids[number, place] = torch.tensor(row, dtype=torch.long)
+        mask[number, place] = 1
+    return ids.to(device), mask.to(device)

@@ -1,0 +1,212 @@
+"""The contract of a continual-learning method: one class, every method of it optional.
+
+A `MethodSpec` (see `methodspec`) says what a method is called and needs; a `Method` acts during a run.
+Methods compose with `+`: see `compose`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from clbench.base import seeding
+from clbench.data.example import Example
+
+if TYPE_CHECKING:
+    import torch
+    from torch.optim import Optimizer
+    from transformers import PreTrainedModel
+
+    from clbench.spec.protocol import Protocol
+
+
+class MethodOptions(BaseModel):
+    """Base of a method's options, set by `-o NAME.key=value`; unknown keys are refused.
+
+    Args:
+        learning_rate: instead of the protocol's, for methods that need another one; shown in the row.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a method costs beyond sequential fine-tuning; part of its row on the board.
+
+    Args:
+        extra_parameters: parameters added to the model.
+        stored_examples: records kept of the past.
+        stored_bytes: bytes kept between experiences: records, anchors, Fisher values, reference gradients.
+        extra_passes: forward + backward passes a step, on top of one; a forward pass alone counts 1/3.
+    """
+
+    extra_parameters: int = 0
+    stored_examples: int = 0
+    stored_bytes: int = 0
+    extra_passes: float = 0.0
+
+    def __add__(self, other: Footprint) -> Footprint:
+        return Footprint(
+            self.extra_parameters + other.extra_parameters,
+            self.stored_examples + other.stored_examples,
+            self.stored_bytes + other.stored_bytes,
+            self.extra_passes + other.extra_passes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """One training episode.
+
+    Args:
+        index: 1 … T.
+        task: name of the task (of all tasks, joined by `+`, when trained jointly).
+        epochs: passes over the data.
+    """
+
+    index: int
+    task: str
+    epochs: int
+
+
+@dataclass(slots=True)
+class Run:
+    """What a method may see of the run it takes part in.
+
+    Args:
+        seed: the run's.
+        protocol: how the stream is trained; `learning_rate` is the one that this method trains with.
+        num_experiences: T.
+        device: of the model.
+        model: the causal LM being trained (after `prepare_model`).
+        loss: mean answer-token loss of some examples under the present model, with its graph, in one pass. Without
+            dropout it is what the loop minimises. It draws no random numbers and leaves gradients alone.
+        gradients: gradient of that mean over any number of examples, by name of trainable parameter; in micro-batches,
+            `.grad` is left as it was. For memories and Fisher values.
+        groups: task name to its type in the stream file (`groups:`); empty where the stream names none.
+        row_tasks: the task of each row of the micro-batch that `extra_loss` is given.
+        optimizer: set before the first experience.
+        experience: the present one.
+        step: optimizer steps so far, over all experiences.
+        notes: what methods put into the record: see `note`.
+        warnings: counted warnings of the record.
+    """
+
+    seed: int
+    protocol: Protocol
+    num_experiences: int
+    device: torch.device
+    model: PreTrainedModel
+    loss: Callable[[Sequence[Example]], torch.Tensor]
+    gradients: Callable[[Sequence[Example]], dict[str, torch.Tensor]]
+    groups: Mapping[str, str] = field(default_factory=dict)
+    row_tasks: tuple[str, ...] = ()
+    optimizer: Optimizer | None = None
+    experience: Experience | None = None
+    step: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+
+    def rng(self, name: str, *more: str | int) -> random.Random:
+        """A generator for one named use, begun anew at each call; begin the name with the method's own."""
+        return seeding.rng(self.seed, "method", name, *more)
+
+    def torch_rng(self, name: str, *more: str | int, device: str | torch.device = "cpu") -> torch.Generator:
+        """As `rng`, torch's."""
+        return seeding.torch_rng(self.seed, "method", name, *more, device=device)
+
+    def note(self, name: str, value: Any) -> None:
+        """Put a JSON value into the record under `method_notes`."""
+        self.notes[name] = value
+
+    def warn(self, message: str) -> None:
+        """Count a warning in the record; nothing is skipped silently."""
+        self.warnings[message] = self.warnings.get(message, 0) + 1
+
+
+class Method:
+    """Base of all methods. Override what you need; what you do not is plain fine-tuning.
+
+    Call order: `prepare_model`, `make_optimizer`, then for each experience `before_experience`, `training_data`,
+    (for each step: `batch_data`, `extra_loss` for each micro-batch, `after_backward`, `after_step`), `rehearsal_data`
+    and the steps over it, `after_experience`; `evaluating` around every measurement.
+    """
+
+    Options: ClassVar[type[MethodOptions]] = MethodOptions
+
+    def __init__(self, options: MethodOptions | None = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Change the model once, before row 0 is measured; the output must not change yet."""
+        return model
+
+    def make_optimizer(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> Optimizer | None:
+        """The optimizer over the trainable parameters, or None for the protocol's AdamW.
+
+        Its groups' `lr` follow the protocol's schedule: set them to `run.protocol.learning_rate`.
+        """
+        return None
+
+    def before_experience(self, run: Run, experience: Experience) -> None:
+        """An experience begins."""
+
+    def training_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
+        """What is trained on in this experience; `data` are its own examples."""
+        return data
+
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
+        """What one optimizer step trains on; `batch` is its share of the experience's data.
+
+        The step's loss is the mean over all answer tokens of what is returned.
+        """
+        return batch
+
+    def rehearsal_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
+        """What is trained on for one epoch more when the experience's own epochs are over; nothing by default.
+
+        These steps use the learning rate that was reached, and do not move its schedule on.
+        """
+        return ()
+
+    def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
+        """A term to add to the loss of one micro-batch, as a mean; never added in evaluation.
+
+        Args:
+            run: the run.
+            batch: `input_ids`, `attention_mask`, `labels` of shape (examples, tokens); -100 marks tokens without loss.
+            output: the model's, with `logits` of shape (examples, tokens, vocabulary).
+        """
+        return None
+
+    def after_backward(self, run: Run) -> None:
+        """The step's gradients are complete (accumulated, not yet clipped) in each parameter's `.grad`."""
+
+    def after_step(self, run: Run) -> None:
+        """The optimizer has stepped."""
+
+    def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
+        """An experience ends; the last moment to keep something of its `data`."""
+
+    def evaluating(self, run: Run) -> contextlib.AbstractContextManager[None]:
+        """Around every measurement of `run.model`, for methods that measure other weights than they train."""
+        return contextlib.nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All state that the method carries from step to step, of tensors and JSON values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up a state that `state_dict` gave."""
+
+    def footprint(self) -> Footprint:
+        """What the method costs beyond plain fine-tuning, at present."""
+        return Footprint()

@@ -1,0 +1,266 @@
+"""Causal language models by name: the bundled `clbench/tiny`, a local folder, or a Hub id.
+
+`describe` says which model a name means, without torch; `load_model` loads it. Remote code is not run unless asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.base import home
+from clbench.base.errors import ModelError
+from clbench.base.hashing import digest, file_digest
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from clbench.plugins.manager import Plugins
+    from clbench.spec.protocol import Runtime
+
+BUNDLED = "clbench/tiny"
+_BUNDLED_FOLDER = Path(__file__).parent.parent / "tiny"
+_IDENTITY_FILES = (
+    "*.safetensors",
+    "config.json",
+    "generation_config.json",  # its additional end tokens are used
+    *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
+    *("vocab.json", "merges.txt", "added_tokens.json"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model a name means.
+
+    Args:
+        name: what stands in records and tables: a folder's own name, never its path.
+        location: folder, or Hub id.
+        hash: of weights, configuration and tokenizer; a Hub model's revision.
+        local: whether `location` is a folder.
+        files: SHA-256 of a folder's files, by name.
+        trust_remote_code: run code that comes with the model.
+    """
+
+    name: str
+    location: str
+    hash: str
+    local: bool
+    files: Mapping[str, str] = field(default_factory=dict)
+    trust_remote_code: bool = False
+
+    def identity(self) -> dict[str, str]:
+        """What makes two models the same on a board."""
+        return {"name": self.name, "hash": self.hash}
+
+
+def describe(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> ModelRef:
+    """Find out what a model name means.
+
+    Raises:
+        ModelError: a folder that holds no model, or a Hub id that cannot be reached.
+    """
+    if name == BUNDLED:
+        return _folder_ref(BUNDLED, _BUNDLED_FOLDER)
+    folder = Path(name).expanduser()
+    if home.is_dir(folder):
+        _check_folder(folder)
+        return _folder_ref(folder.resolve().name, folder, trust_remote_code=trust_remote_code)
+    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"{name}: is no folder; give a folder with a saved model, a Hub id, or {BUNDLED}")
+    return ModelRef(name, name, _hub_revision(name, revision), local=False, trust_remote_code=trust_remote_code)
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"{folder}: is no model folder: config.json is missing (save one by model.save_pretrained)")
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{config}: cannot be read as JSON ({error})") from error
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder}: holds no *.safetensors weights (pickled ones are never loaded); "
+            "save it again by model.save_pretrained"
+        )
+
+
+def _folder_ref(name: str, folder: Path, *, trust_remote_code: bool = False) -> ModelRef:
+    paths = sorted({path for pattern in _IDENTITY_FILES for path in folder.glob(pattern)})
+    files = {path.name: file_digest(path) for path in paths}
+    _check_card(folder, files)
+    return ModelRef(name, str(folder), digest(files), True, files, trust_remote_code)
+
+
+def _check_card(folder: Path, files: Mapping[str, str]) -> None:
+    """A model card that states hashes, as the bundled model's does, must be right."""
+    card = folder / "MODEL_CARD.md"
+    stated = re.findall(r"sha256 of (\S+) \| `([0-9a-f]{64})`", card.read_text("utf-8")) if card.is_file() else []
+    for name, expected in stated:
+        if files.get(name) != expected:
+            raise ModelError(
+                f"{folder / name}: is damaged or missing (its SHA-256 is not the model card's); install it again"
+            )
+
+
+def _hub_revision(name: str, revision: str | None) -> str:
+    from huggingface_hub import HfApi
+
+    try:
+        return str(HfApi().model_info(name, revision=revision).sha)
+    except Exception as error:
+        return _cached_revision(name, revision, error)
+
+
+def _cached_revision(name: str, revision: str | None, error: Exception) -> str:
+    """Without a network, what an earlier download left."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    path = None if isinstance(error, HFValidationError) else try_to_load_from_cache(name, "config.json", None, revision)
+    if isinstance(path, str):
+        return Path(path).parent.name
+    raise ModelError(
+        f"model {name!r}: neither a local folder nor to be had from the Hub ({type(error).__name__}); "
+        f"check the name and the network, or use --model {BUNDLED}"
+    ) from error
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A model ready for training.
+
+    Args:
+        model: fp32 weights on the device.
+        tokenizer: its tokenizer.
+        notes: what a user should know of it.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    notes: tuple[str, ...] = ()
+
+
+def load_model(
+    ref: ModelRef, *, device: torch.device | str, runtime: Runtime, plugins: Plugins | None = None
+) -> LoadedModel:
+    """Load weights (fp32 masters) and tokenizer.
+
+    Raises:
+        ModelError: no causal LM, damaged weights, or a tokenizer that does not fit them.
+    """
+    found = plugins and plugins.manager.hook.clbench_load_model(name=ref.location, device=str(device))
+    if found:
+        model, tokenizer, notes = found[0], found[1], ()
+    else:
+        tokenizer = load_tokenizer(ref)
+        model, notes = _load_weights(ref, runtime)
+    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
+    if len(tokenizer) > rows:  # type: ignore[arg-type]
+        raise ModelError(
+            f"model {ref.name!r}: the tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not fit"
+        )
+    _use_greedy_decoding(model, tokenizer)
+    if runtime.gradient_checkpointing:
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+        enable()  # the name before transformers 5.2x
+    return LoadedModel(model.to(device), tokenizer, notes)  # type: ignore[arg-type]
+
+
+def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    """A model's tokenizer.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    _silence()
+    try:
+        return AutoTokenizer.from_pretrained(ref.location, **_revision(ref))
+    except Exception as error:
+        raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({_first_line(error)})") from error
+
+
+def load_config(ref: ModelRef) -> Any:
+    """A model's configuration, as transformers has it.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(ref.location, **_revision(ref))
+    except Exception as error:
+        raise ModelError(f"model {ref.name!r}: its config.json cannot be loaded ({_first_line(error)})") from error
+
+
+def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options = {"attn_implementation": runtime.attention, "dtype": torch.float32}
+    load_config(ref)  # its own complaint comes first
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            ref.location, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
+            **_revision(ref), **options,
+        )  # fmt: skip
+    except Exception as error:
+        raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
+    model, info = loaded
+    return model, _check_weights(ref, info)
+
+
+def _check_weights(ref: ModelRef, info: Mapping[str, Any]) -> tuple[str, ...]:
+    """What transformers would fill with random numbers is refused; what it leaves out is noted."""
+    wrong = sorted([*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
+    if wrong:
+        raise ModelError(
+            f"model {ref.name!r}: its weights do not fit its config.json: {len(wrong)} tensors are missing or have "
+            f"another shape, such as {wrong[0]}"
+        )
+    unused = len(info["unexpected_keys"])
+    return (
+        (f"{ref.name}: {unused} tensors of its weights are no part of the model and were left out",) if unused else ()
+    )
+
+
+def _silence() -> None:
+    """Progress is ours to show, and what is wrong with a model is ours to say in one line."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+def _revision(ref: ModelRef) -> dict[str, Any]:
+    return {"trust_remote_code": ref.trust_remote_code} | ({} if ref.local else {"revision": ref.hash})
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+
+
+def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any) -> None:
+    """Forget the checkpoint's own sampling settings; keep its additional end tokens."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config.eos_token_id if model.generation_config is not None else None
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    model.generation_config = GenerationConfig(do_sample=False, eos_token_id=sorted(ends), pad_token_id=pad)
+
+
+def keeps_logits(model: torch.nn.Module) -> bool:
+    """Whether the model can compute logits for the last positions only."""
+    base = getattr(model, "get_base_model", lambda: model)()
+    return "logits_to_keep" in inspect.signature(base.forward).parameters

@@ -1,0 +1,162 @@
+"""Checkpoints: safetensors and JSON, complete or not there at all.
+
+`checkpoints/<number>/` holds `tensors.safetensors` and `state.json`, which states the SHA-256 of the former and of
+itself. It is written under another name, made durable and renamed, so that a crash at any moment leaves what was there
+before. The last two are kept: one that is torn all the same falls back to the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from clbench.base import atomic
+from clbench.base.errors import RecordError
+from clbench.base.hashing import digest, file_digest
+
+VERSION = 1
+KEPT = 2
+_TENSOR, _TUPLE = "__tensor__", "__tuple__"
+
+
+def pack(value: Any, tensors: dict[str, torch.Tensor], *, name: str = "") -> Any:
+    """Nested state as JSON; tensors move into `tensors`, and their names stand in their places.
+
+    Raises:
+        TypeError: something that is neither a tensor nor a JSON value; names where it stands.
+    """
+    if isinstance(value, torch.Tensor):
+        while name in tensors:  # keys with a slash in them
+            name += "'"
+        tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        return {_TENSOR: name}
+    if isinstance(value, Mapping):
+        pairs = [(key, pack(one, tensors, name=f"{name}/{key}")) for key, one in value.items()]
+        return {"__dict__": [[key, one] for key, one in pairs]}
+    if isinstance(value, tuple):
+        return {_TUPLE: [pack(one, tensors, name=f"{name}/{i}") for i, one in enumerate(value)]}
+    if isinstance(value, list):
+        return [pack(one, tensors, name=f"{name}/{i}") for i, one in enumerate(value)]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"state {name}: {type(value).__name__} is neither a tensor nor a JSON value")
+
+
+def unpack(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    """What `pack` was given."""
+    if isinstance(value, list):
+        return [unpack(one, tensors) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if _TENSOR in value:
+        return tensors[value[_TENSOR]]
+    if _TUPLE in value:
+        return tuple(unpack(one, tensors) for one in value[_TUPLE])
+    return {key: unpack(one, tensors) for key, one in value["__dict__"]}
+
+
+def save(folder: Path, state: Mapping[str, Any], *, identity: Mapping[str, Any]) -> Path:
+    """Write the next checkpoint and drop all but the last two.
+
+    Args:
+        folder: `checkpoints/`.
+        state: nested dictionaries, lists and tuples of tensors and JSON values.
+        identity: what a run must be to continue from it.
+
+    Raises:
+        RecordError: the folder cannot be written; what was there stays.
+    """
+    numbers = [int(path.name) for path in _complete(folder)]
+    final = folder / f"{max(numbers, default=0) + 1:06d}"
+    draft = folder / f".draft-{os.getpid()}"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        _write(draft, state, identity=identity)
+        _sync(draft)
+        draft.rename(final)
+        _sync(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise RecordError(f"{final}: cannot be written ({error}); free some space and run again") from error
+    for old in _complete(folder)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def _write(draft: Path, state: Mapping[str, Any], *, identity: Mapping[str, Any]) -> None:
+    tensors: dict[str, torch.Tensor] = {}
+    packed = pack(state, tensors)
+    save_file(tensors, draft / "tensors.safetensors")
+    _sync(draft / "tensors.safetensors")
+    content = {
+        "version": VERSION,
+        "identity": identity,
+        "tensors": file_digest(draft / "tensors.safetensors"),
+        "state": packed,
+    }
+    atomic.write_text(draft / "state.json", json.dumps({"sha256": digest(content), **content}))
+
+
+def load(folder: Path, *, identity: Mapping[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:
+    """The newest whole checkpoint; None where there is none.
+
+    Args:
+        folder: `checkpoints/`.
+        identity: of the run that wants to continue.
+        say: told of each checkpoint that is damaged.
+
+    Raises:
+        RecordError: the checkpoint belongs to other versions of the code.
+    """
+    for path in reversed(_complete(folder)):
+        try:
+            content, tensors = _read(path)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+            say(f"checkpoint {path} is damaged ({' '.join(str(error).split())[:100]}): taking the one before it")
+            continue
+        if content["identity"] != identity:
+            changed = sorted(
+                key for key in {*content["identity"], *identity} if content["identity"].get(key) != identity.get(key)
+            )
+            raise RecordError(
+                f"{path}: was written with another {', '.join(changed)}; run again with --fresh, or install what it had"
+            )
+        return unpack(content["state"], tensors)
+    return None
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("state.json is no object")
+    stated = content.pop("sha256")
+    if content["version"] != VERSION:
+        raise ValueError(f"version {content['version']}")
+    if digest(content) != stated:
+        raise ValueError("state.json has another SHA-256 than it states")
+    if file_digest(path / "tensors.safetensors") != content["tensors"]:
+        raise ValueError("tensors.safetensors has another SHA-256 than state.json states")
+    return content, load_file(path / "tensors.safetensors")
+
+
+def _complete(folder: Path) -> list[Path]:
+    """Checkpoints by age, the oldest first; drafts are none."""
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir() and path.name.isdecimal())
+
+
+def _sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

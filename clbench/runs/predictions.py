@@ -1,0 +1,125 @@
+"""Predictions: with R all that a run stores of its results. Any score can be computed from them, at any time.
+
+One JSONL file for each cell of R: `predictions/<row>/<task>.jsonl`, a `{"prompt", "prediction", "answer"}` a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+from clbench.base import atomic
+from clbench.base.errors import DataError, short
+from clbench.base.hashing import file_digest
+from clbench.data.records import read_objects
+from clbench.metrics.uncertainty import standard_error
+from clbench.scoring import load_scorer, record_scores
+from clbench.scoring.spec import ScorerSpec
+from clbench.spec.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model answered.
+
+    Args:
+        prompt: what it was given, whole.
+        prediction: what it wrote, untouched.
+        answer: what was expected.
+        truncated: whether it ran into `max_new_tokens`.
+    """
+
+    prompt: str
+    prediction: str
+    answer: str
+    truncated: bool = False
+
+
+def predictions_path(run_dir: Path, *, row: int, task: Task) -> Path:
+    """Where a run keeps the predictions of one cell of R."""
+    return run_dir / "predictions" / f"{row:02d}" / f"{task.slug}.jsonl"
+
+
+def save(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write a file of predictions, atomically."""
+    atomic.write_text(path, "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in predictions))
+
+
+def read(path: Path) -> list[Prediction]:
+    """Read a file of predictions.
+
+    Raises:
+        DataError: with file and line.
+    """
+    predictions = [_parse(value, where=where) for where, value in read_objects(path)]
+    if not predictions:
+        raise DataError(f"{path}: holds no predictions")
+    return predictions
+
+
+def _parse(value: object, *, where: str) -> Prediction:
+    if not isinstance(value, dict) or not {"prediction", "answer"} <= set(value):
+        raise DataError(f'{where}: needs the keys "prompt", "prediction" and "answer", got {short(value)}')
+    texts = [value.get("prompt", ""), value["prediction"], value["answer"]]
+    if not all(isinstance(text, str) for text in texts):
+        raise DataError(f"{where}: prompt, prediction and answer must be text, got {short(value)}")
+    return Prediction(*texts, truncated=value.get("truncated") is True)
+
+
+def file_hashes(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of every file of predictions, by its path in the run's folder."""
+    paths = sorted((run_dir / "predictions").rglob("*.jsonl"))
+    return {path.relative_to(run_dir).as_posix(): file_digest(path) for path in paths}
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one task under its scorers, 0–1.
+
+    Args:
+        roles: `strict` and `lenient`.
+        errors: their standard errors; None where there is but one record.
+        side: further scorers, by name.
+        empty: predictions without any text.
+        truncated: predictions that ran into the limit.
+        num_records: all.
+    """
+
+    roles: dict[str, float]
+    errors: dict[str, float | None]
+    side: dict[str, float]
+    empty: int
+    truncated: int
+    num_records: int
+
+
+def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[str], ScorerSpec]) -> Scores:
+    """Score saved predictions; needs no model.
+
+    Args:
+        task: says by which scorers.
+        predictions: of one task.
+        scorer: a scorer's spec by name.
+    """
+    names = {*task.scorers.pairs().values(), *task.side}
+    found = {name: score_records(task, predictions, scorer=scorer(name)) for name in names}
+    return Scores(
+        roles={role: fmean(found[name]) for role, name in task.scorers.pairs().items()},
+        errors={role: standard_error(found[name]) for role, name in task.scorers.pairs().items()},
+        side={name: fmean(found[name]) for name in task.side},
+        empty=sum(not task.extract(one.prediction) for one in predictions),
+        truncated=sum(one.truncated for one in predictions),
+        num_records=len(predictions),
+    )
+
+
+def score_records(task: Task, predictions: Sequence[Prediction], *, scorer: ScorerSpec) -> list[float]:
+    """The scores of saved predictions under one scorer, record by record."""
+    return record_scores(load_scorer(scorer), [_extracted(task, one) for one in predictions])
+
+
+def _extracted(task: Task, one: Prediction) -> Prediction:
+    return Prediction(one.prompt, task.extract(one.prediction), task.extract(one.answer), one.truncated)

@@ -1,0 +1,54 @@
+"""Where a result comes from: versions, machine and command. Environment variables never get in."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from clbench import __version__
+
+_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy", "rapidfuzz")
+
+
+def collect(*, packages: Iterable[str] = ()) -> dict[str, Any]:
+    """Versions of what computes results, the machine's kind, the commit of a checkout, and the command.
+
+    Args:
+        packages: of the plugins that take part.
+    """
+    return {
+        "clbench": __version__,
+        "commit": _commit(Path(__file__).parent.parent.parent),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": {name: _version(name) for name in sorted({*_PACKAGES, *packages})},
+        "command": ["clbench", *sys.argv[1:]],
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _commit(folder: Path) -> str | None:
+    """The checkout's commit, with `+changes` when files differ from it; None outside a checkout."""
+    if not (folder / ".git").exists():
+        return None
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        return head + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603

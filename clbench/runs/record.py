@@ -1,0 +1,251 @@
+"""The result record: what a finished run leaves for boards, checked whenever it is read.
+
+Written once, to `leaderboards/results/<board>/<method>/<run-id>.json`; a copy stands in the run directory.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clbench.base import atomic
+from clbench.base.errors import RecordError, pydantic_line
+from clbench.base.hashing import digest
+from clbench.metrics.matrix import ResultMatrix
+
+Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+ProbeScore = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rows = tuple[tuple[Score | None, ...], ...]
+
+
+class Part(BaseModel):
+    """Base of the record's parts: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Board(Part):
+    """What runs on one board have in common; its hash is part of the board's name.
+
+    Args:
+        stream: name of the stream.
+        variant: of its data.
+        stream_version: of the stream file.
+        protocol: all of it.
+        tasks: hash of what is asked and how it is scored.
+        data: hash of the records.
+        model: name and hash of the base model.
+        scorer_version: of clbench's scorers.
+        train_examples: cap per task, None = all.
+        test_examples: likewise.
+        probes: name to a hash of what is asked, for those that are not the invented world's.
+        changes: what `--set` changed of the variant's own settings, for people.
+    """
+
+    stream: str
+    variant: str
+    stream_version: int
+    protocol: dict[str, Any]
+    tasks: str
+    data: str
+    model: dict[str, str]
+    scorer_version: str
+    train_examples: int | None
+    test_examples: int | None
+    probes: dict[str, str] = {}
+    changes: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _has_names(self) -> Board:
+        for part, values in {"protocol": self.protocol, "model": self.model}.items():
+            for key in ("name", "scorer" if part == "protocol" else "hash"):
+                if not isinstance(values.get(key), str):
+                    raise ValueError(f"{part}.{key} is missing")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """Of everything but `changes`, whose values stand in the other parts."""
+        unused = {"changes"} if self.probes else {"changes", "probes"}  # boards from before there were such probes
+        return digest(self.model_dump(mode="json", exclude=unused))
+
+    @property
+    def name(self) -> str:
+        """A readable file name that no other board has: `trace-mini_tiny_1a2b3c4d`."""
+        parts = [self.stream if self.variant == "files" else f"{self.stream}-{self.variant}", self.model["name"]]
+        return "_".join([*(slug(part.rpartition("/")[2]) for part in parts), self.hash[:8]])
+
+
+class MethodPart(Part):
+    """Which method, with which options, from which packages."""
+
+    name: str
+    regime: Literal["sequential", "joint", "single", "frozen"]
+    options: dict[str, dict[str, Any]]
+    defaults: dict[str, dict[str, Any]]
+    packages: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """The name, with the options that are not the default: `mofo (fraction=0.1)`."""
+        changed = [
+            f"{key}={value}" if len(self.options) == 1 else f"{member}.{key}={value}"
+            for member, options in self.options.items()
+            for key, value in options.items()
+            if value != self.defaults.get(member, {}).get(key)
+        ]
+        return f"{self.name} ({', '.join(changed)})" if changed else self.name
+
+
+class Costs(Part):
+    """What the run cost.
+
+    Args:
+        train_seconds: wall time of training, without evaluation.
+        eval_seconds: wall time of evaluation.
+        steps: optimizer steps.
+        train_tokens: tokens in training steps, without padding.
+        answer_tokens: those of them with a loss.
+        generated_tokens: in evaluation.
+        peak_memory_bytes: on a GPU what torch allocated at most; on a CPU the process's peak so far.
+        device: name of the device.
+        world_size: number of devices.
+    """
+
+    train_seconds: float
+    eval_seconds: float
+    steps: int
+    train_tokens: int
+    answer_tokens: int
+    generated_tokens: int
+    peak_memory_bytes: int
+    device: str
+    world_size: int = 1
+
+
+class FootprintPart(Part):
+    """See `clbench.Footprint`; and the number of parameters that were trained."""
+
+    trainable_parameters: int
+    extra_parameters: int = 0
+    stored_examples: int = 0
+    stored_bytes: int = 0
+    extra_passes: float = 0.0
+
+
+class Change(Part):
+    """What training on the stream did to a probe.
+
+    Args:
+        value: score after minus score before; for a loss in nats a token.
+        error: its standard error over the records, which are the same before and after; None where it is not known.
+    """
+
+    value: float
+    error: float | None = None
+
+
+class Record(Part):
+    """One finished run.
+
+    Args:
+        schema_version: of this form.
+        run: the run's id.
+        board: what it may be compared with.
+        method: the method.
+        seed: of all randomness.
+        order: name of the order, and the tasks in it.
+        scores: by role (`strict`, `lenient`): rows 0 … T over the columns of `tasks`, null = not measured.
+        predictions: SHA-256 of each file of predictions, by its path in the run directory.
+        probes: scores of what is never trained on: name to rows 0 … T; for a loss in nats a token.
+        errors: standard errors of `scores`, in the same form.
+        probe_errors: standard errors of `probes`; none of a loss.
+        probe_changes: name to the change from row 0 to row T; and of all scores together, `general-ability`.
+        overlap: name of a task or probe to what its records share with the training data: see `clbench.data.overlap`.
+        drift: how far the parameters moved from the base model's: see `drift.measure`.
+        costs: time, tokens, memory.
+        footprint: of the method.
+        warnings: message to count.
+        notes: what methods wrote down.
+        provenance: versions, device, command.
+    """
+
+    schema_version: Literal[1] = 1
+    run: str
+    board: Board
+    method: MethodPart
+    seed: int
+    order: str
+    tasks: tuple[str, ...]
+    scores: dict[Literal["strict", "lenient"], Rows]
+    predictions: dict[str, str] = {}
+    probes: dict[str, tuple[ProbeScore | None, ...]] = {}
+    errors: dict[Literal["strict", "lenient"], Rows] = {}
+    probe_errors: dict[str, tuple[ProbeScore | None, ...]] = {}
+    probe_changes: dict[str, Change] = {}
+    overlap: dict[str, dict[str, Any]] = {}
+    drift: dict[str, Any] = {}
+    costs: Costs
+    footprint: FootprintPart
+    warnings: dict[str, int] = {}
+    notes: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Record:
+        size = len(self.tasks)
+        for role, rows in self.scores.items():
+            if len(rows) != size + 1 or any(len(row) != size for row in rows):
+                raise ValueError(f"scores.{role}: must have {size + 1} rows of {size} cells")
+        for role, rows in self.errors.items():
+            if len(rows) != size + 1 or any(len(row) != size for row in rows):
+                raise ValueError(f"errors.{role}: must have {size + 1} rows of {size} cells")
+        if any(len(row) != size + 1 for row in (*self.probes.values(), *self.probe_errors.values())):
+            raise ValueError(f"probes: each must have {size + 1} rows")
+        for role in ("strict", self.board.protocol["scorer"]):
+            if role not in self.scores:
+                raise ValueError(f"scores.{role} is missing")
+        return self
+
+    def matrix(self, role: Literal["strict", "lenient"] = "strict") -> ResultMatrix:
+        """R under one way of scoring."""
+        base, *rows = self.scores[role]
+        measured = base if any(cell is not None for cell in base) else None
+        return ResultMatrix(self.tasks, tuple(rows), measured, probes=self.probes)
+
+    def path(self, leaderboards: Path) -> Path:
+        """Where the record belongs."""
+        return leaderboards / "results" / self.board.name / slug(self.method.name) / f"{self.run}.json"
+
+    def save(self, path: Path) -> None:
+        """Write the record atomically."""
+        atomic.write_json(path, self.model_dump(mode="json"))
+
+
+def slug(text: str) -> str:
+    """A name as part of a file name: lower case, nothing that a path could mean."""
+    return re.sub(r"[^a-z0-9.+-]+", "-", text.casefold()).strip(".-") or "unnamed"
+
+
+def read_record(path: Path) -> Record:
+    """Read and check a record.
+
+    Raises:
+        RecordError: unreadable, or not a record; with the first things that are wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be written again
+        return Record.model_validate(content)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise RecordError(f"{path}: is no valid record: {pydantic_line(error)[:300]}") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path}: is not JSON ({error})") from error

@@ -1,0 +1,102 @@
+"""The protocol: how a stream is trained and evaluated. Part of a board's identity, so nothing is mere taste.
+
+Anything that does not change results (micro-batch, evaluation batch, device) is `Runtime`'s instead.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from clbench.base.errors import FileError, did_you_mean
+from clbench.spec.task import Frozen, Task
+
+Epochs = Annotated[int, Field(ge=1, le=1000)]
+
+
+class Protocol(Frozen):
+    """Training, decoding and evaluation of one stream.
+
+    Args:
+        name: `family/version`; the version is raised whenever a default changes.
+        learning_rate: peak learning rate.
+        epochs: passes over each task's data: a number for all, the name of a published budget
+            (`paper-ft`, `paper-lora`, `script`), or a number for each task.
+        global_batch: examples an optimizer step, over all devices; accumulation follows from it.
+        betas: AdamW's decay rates. TRACE trains with (0.9, 0.95).
+        eps: AdamW's ε.
+        weight_decay: decoupled, of all trained parameters.
+        max_grad_norm: gradients are clipped to this global L2 norm.
+        schedule: of the learning rate. TRACE's scripts ask for cosine and train with constant.
+        warmup_ratio: share (0–1) of the schedule's span that warms up linearly.
+        schedule_span: the schedule runs once over the `stream`, or anew over each `experience`.
+        reset_optimizer: whether moments and step count start anew at a task boundary. TRACE: no.
+        precision: `fp32`, or `bf16` autocast with fp32 master weights.
+        max_prompt_tokens: longer prompts lose their beginning; the answer cue stays.
+        max_answer_tokens: longer answers lose their end; also caps each task's `max_new_tokens`.
+        evaluate: after each experience all tasks (`full`), those learned so far (`seen`), or only what OP and BWT
+            need: the task just learned, and all at the end (`ends`). Row 0, the base model, is whole but for `ends`.
+        decoding: greedy.
+        scorer: which score ranks.
+    """
+
+    name: str = Field(default="custom/1", pattern=r"^[a-z0-9-]+/[0-9]+$")
+    learning_rate: float = Field(default=1e-5, gt=0, le=10, allow_inf_nan=False)
+    epochs: Epochs | str | dict[str, Epochs] = 1
+    global_batch: int = Field(default=128, ge=1)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
+    eps: float = Field(default=1e-8, gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    max_grad_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_ratio: float = Field(default=0.0, ge=0, lt=1)
+    schedule_span: Literal["stream", "experience"] = "stream"
+    reset_optimizer: bool = False
+    precision: Literal["fp32", "bf16"] = "fp32"
+    max_prompt_tokens: int = Field(default=1024, ge=8)
+    max_answer_tokens: int = Field(default=512, ge=1)
+    evaluate: Literal["full", "seen", "ends"] = "full"
+    decoding: Literal["greedy"] = "greedy"
+    scorer: Literal["strict", "lenient"] = "strict"
+
+    def epochs_of(self, task: Task) -> int:
+        """Passes over this task's data.
+
+        Raises:
+            FileError: the protocol names a budget, or lists tasks, and this task is not among them.
+        """
+        if isinstance(self.epochs, int):
+            return self.epochs
+        table = task.budgets if isinstance(self.epochs, str) else self.epochs
+        key = self.epochs if isinstance(self.epochs, str) else task.name
+        if key not in table:
+            raise FileError(f"protocol.epochs: task {task.name!r} has no {key!r}{did_you_mean(key, table)}")
+        return table[key]
+
+
+class Runtime(Frozen):
+    """What changes speed and memory but no result beyond rounding; set by `--set runtime.key=value`.
+
+    Args:
+        micro_batch: examples a forward pass and device. The global batch stays as the protocol says.
+        eval_batch: prompts a generation batch and device.
+        device: `auto`, `cpu` or `cuda`.
+        attention: attention implementation that transformers is asked for.
+        drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
+        gradient_checkpointing: trade a second forward pass for activation memory.
+        checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
+            Every boundary between tasks is saved too.
+        checkpoint_steps: optimizer steps between two checkpoints, instead of `checkpoint_seconds`.
+        keep_checkpoints: whether the last ones stay when the run is finished.
+    """
+
+    micro_batch: int = Field(default=16, ge=1)
+    eval_batch: int = Field(default=128, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    drift: bool = True
+    gradient_checkpointing: bool = False
+    checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    checkpoint_steps: int | None = Field(default=None, ge=1)
+    keep_checkpoints: bool = False

@@ -1,0 +1,261 @@
+"""The inner loop: one experience, from examples to a trained model. Reads top to bottom; a method acts at five places.
+
+The loss is the mean over all answer tokens of the global batch, whatever the number of micro-batches and devices:
+each micro-batch adds its token sum over the whole step's token count, so accumulation changes nothing but rounding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from clbench.base import seeding
+from clbench.base.errors import RunError
+from clbench.data.batches import collate, micro_batches, steps_of_epoch
+from clbench.data.example import Example
+from clbench.data.tokenising import Encoded, Encoder
+from clbench.training.losses import autocast, forward, token_sum
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from clbench.methods.method import Experience, Method, Run
+    from clbench.spec.protocol import Protocol, Runtime
+
+
+@dataclass(slots=True)
+class TrainCounts:
+    """What training cost, in units that do not depend on the machine.
+
+    Args:
+        steps: optimizer steps.
+        tokens: tokens that passed through the model in training steps, without padding.
+        answer_tokens: those of them with a loss.
+        examples: examples seen, repetitions counted.
+    """
+
+    steps: int = 0
+    tokens: int = 0
+    answer_tokens: int = 0
+    examples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimizer step.
+
+    Args:
+        step: its number in the run.
+        done: its number in the experience or rehearsal.
+        loss: mean over the step's answer tokens, in nats.
+        learning_rate: it was made with.
+        tokens: of its examples, without padding.
+    """
+
+    step: int
+    done: int
+    loss: float
+    learning_rate: float
+    tokens: int
+
+
+StepObserver = Callable[[StepDone], None]
+
+
+@dataclass(slots=True)
+class Trainer:
+    """Everything that stays the same from experience to experience.
+
+    Args:
+        accelerator: device and other processes.
+        method: the method.
+        run: what the method sees.
+        encoder: text to tokens.
+        protocol: how, with the method's learning rate.
+        runtime: micro-batch.
+        planned_steps: optimizer steps of the whole stream, for a schedule that spans it.
+        on_step: told of each step when everything that it changes is changed.
+    """
+
+    accelerator: Accelerator
+    method: Method
+    run: Run
+    encoder: Encoder
+    protocol: Protocol
+    runtime: Runtime
+    planned_steps: int
+    on_step: StepObserver
+    counts: TrainCounts = field(default_factory=TrainCounts)
+    forward_model: Any = None
+    scheduled: int = 0  # steps that moved the learning-rate schedule on: all but rehearsal
+    rate: float = 0.0
+    others: dict[Example, Encoded] = field(default_factory=dict)  # what methods add to batches, tokenised once
+
+    def prepare(self) -> None:
+        """Wrap the model for several devices, and make the optimizer."""
+        self.forward_model = self.accelerator.prepare_model(self.run.model)
+        self.make_optimizer()
+
+    def make_optimizer(self) -> None:
+        """A fresh optimizer: the method's own, or the protocol's AdamW."""
+        params = [(name, p) for name, p in self.run.model.named_parameters() if p.requires_grad]
+        own = self.method.make_optimizer(params, self.run)
+        self.run.optimizer = own if own is not None else adamw([p for _, p in params], self.protocol)
+        for group in self.run.optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+
+    def train(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
+        """One experience: every epoch's steps over its data.
+
+        Args:
+            experience: which.
+            data: its examples.
+            start: steps that were made before an interruption.
+
+        Raises:
+            RunError: the loss is no longer a number.
+        """
+        encoded = self._encode(data, label=experience.task)
+        epochs = range(experience.epochs)
+        plan = [step for epoch in epochs for step in self._steps(len(encoded), "data", experience.index, epoch)]
+        if not start:
+            seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
+        with self._training():
+            for done in range(start, len(plan)):
+                rate = self.learning_rate(done=done, total=len(plan))
+                self.scheduled += 1
+                self.step(self._batch(data, encoded, plan[done]), rate=rate, done=done + 1)
+
+    def rehearse(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
+        """One epoch over what the method wants trained after an experience, at the learning rate reached."""
+        encoded = self._encode(data, label=f"rehearsal after {experience.task}")
+        plan = self._steps(len(encoded), "rehearsal", experience.index)
+        if not start:
+            seeding.seed_global(self.run.seed, "rehearse", experience.index)
+        with self._training():
+            for done in range(start, len(plan)):
+                self.step([encoded[index] for index in plan[done]], rate=self.rate, done=done + 1)
+
+    def _encode(self, data: Sequence[Example], *, label: str) -> list[Encoded]:
+        encoded, counts = self.encoder.examples(data)
+        for name in ("prompt_truncated", "answer_truncated", "merged"):
+            if number := getattr(counts, name):
+                self.run.warnings[f"{label}: training examples {name}"] = number
+        return encoded
+
+    def _steps(self, size: int, *name: str | int) -> list[list[int]]:
+        rng = seeding.rng(self.run.seed, *name)
+        return steps_of_epoch(size, global_batch=self.protocol.global_batch, rng=rng)
+
+    def _batch(self, data: Sequence[Example], encoded: Sequence[Encoded], indices: Sequence[int]) -> list[Encoded]:
+        """What one step trains on, after the method has had its say."""
+        own = [data[index] for index in indices]
+        wanted = self.method.batch_data(self.run, own)
+        tokens = dict(zip(own, (encoded[index] for index in indices), strict=True))
+        others = [one for one in wanted if one not in tokens]
+        new = [one for one in dict.fromkeys(others) if one not in self.others]
+        self.others.update(zip(new, self._encode(new, label="examples of a method") if new else (), strict=True))
+        return [tokens[one] if one in tokens else self.others[one] for one in wanted]
+
+    @contextlib.contextmanager
+    def _training(self) -> Iterator[None]:
+        self.forward_model.train()
+        yield
+        self.forward_model.eval()
+
+    def learning_rate(self, *, done: int, total: int) -> float:
+        """Set and return the learning rate factor's result for the step to come.
+
+        Args:
+            done: steps made in this experience.
+            total: steps of this experience.
+        """
+        if self.protocol.schedule_span == "stream":
+            done, total = self.scheduled, self.planned_steps
+        factor = schedule(done, total=total, kind=self.protocol.schedule, warmup_ratio=self.protocol.warmup_ratio)
+        optimizer = self.run.optimizer
+        assert optimizer is not None
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        self.rate = self.protocol.learning_rate * factor
+        return self.rate
+
+    def step(self, examples: Sequence[Encoded], *, rate: float, done: int = 0) -> None:
+        """One optimizer step over a global batch, the `done`-th of its experience or rehearsal."""
+        run, optimizer = self.run, self.run.optimizer
+        assert optimizer is not None
+        num_answer = sum(one.num_answer for one in examples)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        shares = micro_batches(examples, size=self.runtime.micro_batch, rank=rank, world=world)
+        loss = torch.zeros((), device=run.device)
+        for number, share in enumerate(shares):
+            with self._no_sync(unless=number == len(shares) - 1):
+                loss += self._backward(share or [examples[0]], scale=world / num_answer, empty=not share, step=examples)
+        if world > 1:
+            loss = cast("torch.Tensor", self.accelerator.reduce(loss, reduction="mean"))
+        value = self._finite(loss.item(), "loss")
+        self.method.after_backward(run)
+        norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), self.protocol.max_grad_norm)
+        self._finite(norm.item(), "gradient's norm")
+        optimizer.step()
+        run.step += 1
+        self.method.after_step(run)
+        optimizer.zero_grad(set_to_none=True)
+        self._count(examples, num_answer)
+        self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples)))
+
+    def _finite(self, value: float, what: str) -> float:
+        if not math.isfinite(value):
+            raise RunError(
+                f"the {what} is {value} at optimizer step {self.run.step + 1}: training has diverged; "
+                "lower protocol.learning_rate, or use protocol.precision=fp32"
+            )
+        return value
+
+    def _backward(
+        self, share: Sequence[Encoded], *, scale: float, empty: bool, step: Sequence[Encoded]
+    ) -> torch.Tensor:
+        """Add one micro-batch's gradient; returns its part of the step's loss."""
+        batch = collate(share, pad=self.encoder.pad, device=self.run.device)
+        self.run.row_tasks = tuple(one.task for one in share)
+        with autocast(self.protocol, self.run.device):
+            output = forward(self.forward_model, batch)
+            loss = token_sum(output.logits, batch["labels"]) * (0.0 if empty else scale)
+            extra = self.method.extra_loss(self.run, batch, output)
+        if extra is not None and not empty:
+            loss = loss + extra * (len(share) / len(step)) * self.accelerator.num_processes
+        loss.backward()
+        return loss.detach()
+
+    def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
+        """Devices exchange gradients once a step, after the last micro-batch."""
+        return contextlib.nullcontext() if unless else self.accelerator.no_sync(self.forward_model)
+
+    def _count(self, examples: Sequence[Encoded], num_answer: int) -> None:
+        self.counts.steps += 1
+        self.counts.examples += len(examples)
+        self.counts.answer_tokens += num_answer
+        self.counts.tokens += sum(len(one.ids) for one in examples)
+
+
+def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:
+    """The protocol's optimizer."""
+    return torch.optim.AdamW(
+        params, lr=protocol.learning_rate, betas=protocol.betas, eps=protocol.eps, weight_decay=protocol.weight_decay
+    )
+
+
+def schedule(done: int, *, total: int, kind: str, warmup_ratio: float = 0.0) -> float:
+    """Learning-rate factor for the step after `done` of `total` steps: linear warm-up, then constant or cosine to 0."""
+    warmup = math.ceil(warmup_ratio * total)
+    if done < warmup:
+        return (done + 1) / warmup
+    if kind == "constant":
+        return 1.0
+    progress = min(1.0, (done - warmup) / max(1, total - warmup))
+    return 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -1,0 +1,63 @@
+"""Progress: bars on a terminal, plain lines elsewhere, nothing when quiet."""
+
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from clbench.base.progress import BarProgress, LineProgress, Progress, make_progress
+
+
+def use(progress):
+    with progress.shown():
+        progress.say("run 1 of 1: [mine]")
+        with progress.task("train 1/2 word", total=3):
+            for step in range(3):
+                progress.advance(1, note=f"loss {3 - step:.1f}")
+        with progress.task("score 1/2", total=4):
+            progress.advance(4)
+    progress.advance(1)
+
+
+def test_lines_say_what_was_done_with_the_last_note(capsys):
+    use(LineProgress())
+    said = capsys.readouterr()
+    assert said.out == ""
+    first, train, score = said.err.splitlines()
+    assert first == "run 1 of 1: [mine]"
+    assert train.startswith("train 1/2 word: 3 done in ")
+    assert train.endswith(" s, loss 1.0")
+    assert score.startswith("score 1/2: 4 done in ")
+    assert score.endswith(" s"), "the note of the task before is forgotten"
+
+
+def test_a_bar_shows_the_name_the_count_and_the_time_that_is_left():
+    screen = io.StringIO()
+    progress = BarProgress(Console(file=screen, force_terminal=True, width=120))
+    with progress.shown(), progress.task("train 1/2 word", total=4):
+        progress.advance(1, note="loss 2.0")
+        progress.bars.refresh()
+        shown = screen.getvalue()
+    assert "train 1/2 word" in shown
+    assert "1/4" in shown
+    assert "loss 2.0" in shown
+    use(progress)
+    assert "[mine]" in screen.getvalue(), "names from outside are no markup"
+
+
+def test_a_bar_goes_away_when_its_task_fails():
+    progress = BarProgress(Console(file=io.StringIO(), force_terminal=True))
+    with pytest.raises(ValueError, match="stop"), progress.shown(), progress.task("train", total=4):
+        raise ValueError("stop")
+    assert progress.bars.task_ids == []
+
+
+def test_the_one_that_suits_standard_error_is_made(monkeypatch, capsys):
+    assert type(make_progress(quiet=True)) is Progress
+    use(make_progress(quiet=True))
+    assert capsys.readouterr() == ("", "")
+    assert isinstance(make_progress(), LineProgress)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(make_progress(), BarProgress)

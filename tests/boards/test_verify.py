@@ -1,0 +1,134 @@
+"""A finished run fits together; whatever is changed afterwards is found."""
+
+import json
+
+import pytest
+import small
+
+from clbench.base.errors import RecordError
+from clbench.boards.verify import verify
+from clbench.plugins.registry import registry
+from clbench.runs.rundir import RunDir
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, llama):
+    home = tmp_path_factory.mktemp("verify")
+    stream = small.write_stream(home / "stream")
+    (outcome,) = small.run_stream(stream, "sequential", model=llama, home=home)
+    return outcome, home
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the run to spoil, and the checks that then fail."""
+    import shutil
+
+    outcome, home = finished
+    shutil.copytree(outcome.run_dir.path, tmp_path / outcome.run_dir.run_id)
+    run_dir = RunDir(tmp_path / outcome.run_dir.run_id)
+
+    def wrong():
+        checks = verify(run_dir, registry=registry(), leaderboards=home / "leaderboards")
+        return {check.name: check.detail for check in checks if check.outcome == "wrong"}
+
+    return run_dir, wrong
+
+
+def edit(path, change):
+    content = json.loads(path.read_text("utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), "utf-8")
+
+
+def test_an_untouched_run_is_right(copy, finished):
+    run_dir, wrong = copy
+    assert wrong() == {}
+    checks = verify(run_dir, registry=registry(), leaderboards=finished[1] / "leaderboards")
+    assert {check.name: check.outcome for check in checks} == {
+        "record": "ok",
+        "consistency": "ok",
+        "predictions": "ok",
+        "scores": "ok",
+        "matrix.json": "ok",
+        "configuration": "ok",
+        "data": "not checked",  # a stream file of one's own is found by its path only
+        "board's copy": "ok",
+    }
+
+
+def test_a_changed_prediction_is_found(copy):
+    run_dir, wrong = copy
+    path = run_dir.path / "predictions" / "02" / "own--word.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    one = json.loads(lines[0])
+    path.write_text("\n".join([json.dumps({**one, "prediction": one["answer"]}), *lines[1:]]) + "\n", "utf-8")
+    assert "02/own--word.jsonl" in wrong()["predictions"]
+    assert "1 cells of R" in wrong()["scores"] or "2 cells of R" in wrong()["scores"]
+
+
+def test_a_missing_file_of_predictions_is_found(copy):
+    run_dir, wrong = copy
+    (run_dir.path / "predictions" / "01" / "own--number.jsonl").unlink()
+    assert "predictions" in wrong()
+
+
+@pytest.mark.parametrize("role", ["strict", "lenient"])
+def test_an_edited_number_is_found(copy, role):
+    run_dir, wrong = copy
+    edit(run_dir.record_path, lambda record: record["scores"][role][3].__setitem__(0, 0.987))
+    assert {"scores", "board's copy"} <= set(wrong())
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda record: record["board"].__setitem__("tasks", "0" * 64), "configuration"),
+        (lambda record: record["method"].__setitem__("name", "mofo"), "configuration"),
+        (lambda record: record.__setitem__("seed", 5), "configuration"),
+        (lambda record: record["board"]["model"].__setitem__("hash", "0"), "configuration"),
+        (lambda record: record["footprint"].__setitem__("trainable_parameters", 1), "board's copy"),
+        (lambda record: record.__setitem__("scores", {}), "record"),
+    ],
+)
+def test_edited_facts_are_found(copy, change, name):
+    run_dir, wrong = copy
+    edit(run_dir.record_path, change)
+    assert name in wrong()
+
+
+def test_a_record_that_contradicts_itself_is_found(copy):
+    run_dir, wrong = copy
+
+    def forge(record):
+        record["scores"]["strict"][2][2] = None
+
+    edit(run_dir.record_path, forge)
+    assert "strict and lenient scores have not the same cells" in wrong()["consistency"]
+
+
+def test_an_edited_matrix_or_configuration_is_found(copy):
+    run_dir, wrong = copy
+    edit(run_dir.path / "matrix.json", lambda matrix: matrix["matrix"][0].__setitem__(0, 0.5))
+    edit(run_dir.path / "run.json", lambda state: state["config"]["tasks"]["own/word"].__setitem__("max_new_tokens", 9))
+    assert {"matrix.json", "configuration"} <= set(wrong())
+
+
+def test_a_stream_that_is_here_has_its_data_checked(call, tmp_path, llama, home):
+    args = ["--set", "stream.train_examples=4", "--set", "stream.test_examples=2", "--set", "protocol.epochs=1"]
+    done = call("run", "--stream", "trace:mini", "--plugin", "sequential", "--model", llama, *args, "--json")
+    assert done.code == 0, done.err
+    run = done.json["runs"][0]["run_dir"]
+    shown = call("show", run, "--verify", "--json")
+    assert shown.code == 0
+    assert {check["name"]: check["outcome"] for check in shown.json}["data"] == "ok"
+    edit(RunDir(tmp_path.__class__(run)).record_path, lambda record: record["board"].__setitem__("data", "0" * 64))
+    told = call("show", run, "--verify")
+    assert told.code == 1
+    assert "data: the stream's records are not those" in told.out
+
+
+def test_an_unfinished_run_cannot_be_verified(tmp_path):
+    (tmp_path / "run.json").write_text("{}", "utf-8")
+    with pytest.raises(RecordError, match="is not finished"):
+        verify(RunDir(tmp_path), registry=registry(), leaderboards=tmp_path)
