@@ -93,7 +93,7 @@ def _read(probe: PlannedProbe, *, data_dir: Path | None) -> tuple[str, list[Exam
 
 def _world(kind: str, *, size: int) -> list[dict[str, str]]:
     """Probes of what the bundled model knows; a text's first character is given, and all others count."""
-    from clbench.data import world
+    from clbench.tiny import world
 
     if kind == "facts":
         return world.probe_facts(size)

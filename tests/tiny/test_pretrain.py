@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from clbench.data import world
+from clbench.tiny import world
 from clbench.tiny.pretrain.__main__ import main
 from clbench.tiny.pretrain.card import Facts, card
 from clbench.tiny.pretrain.loop import Trainer

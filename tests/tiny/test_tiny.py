@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from clbench.data import world
+from clbench.tiny import world
 
 TINY = Path(world.__file__).parents[1]
 LIMIT = 12 * 2**20

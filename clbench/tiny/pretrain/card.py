@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clbench.data import world
+from clbench.tiny import world
 from clbench.tiny.pretrain.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
