@@ -5,7 +5,9 @@ definition here: `bwt.gem`, `bwt.treelora`, … . Indices are the field's: 1 ≤
 A cell that was not measured is never averaged away: the metric is then missing, and says which cell it needs.
 What divides by T − 1 does not exist for T = 1.
 
-Some definitions are kept only because published numbers obey them (`continuum-1.2.7`, `sapt`); their docstring says so.
+Some definitions are kept only because published numbers obey them (`continuum-1.2.7`, `sapt`, `…-code`, which is a
+repository's where its paper prints another); their docstring says so. What depends on the scale refuses a table that is
+not on 0–1.
 """
 
 from __future__ import annotations
@@ -130,6 +132,11 @@ def bwt_trace_printed(r: ResultMatrix) -> float:
     return sum(_changes(r, at_least=1)) / r.num_tasks
 
 
+def bwt_gem_code(r: ResultMatrix) -> float:
+    """BWT = (1/T) Σ_i (R[T,i] − R[i,i]), T's own 0 counted: GEM's code (its paper's is `bwt.gem`). ↑."""
+    return bwt_trace_printed(r)
+
+
 def bwt_treelora(r: ResultMatrix) -> float:
     """BWT = (1/T) Σ_i min(R[T,i] − R[i,i], 0): gains are deleted. TreeLoRA's code (published with turned sign). ↑."""
     return sum(min(change, 0.0) for change in _changes(r, at_least=1)) / r.num_tasks
@@ -154,7 +161,8 @@ def bwt_continuum_127(r: ResultMatrix) -> float:
 
 
 def rem_diaz(r: ResultMatrix) -> float:
-    """REM = 1 − |min(BWT, 0)| with Díaz-Rodríguez's BWT (2018): remembering. ↑."""
+    """REM = 1 − |min(BWT, 0)| with Díaz-Rodríguez's BWT (2018): remembering. Of scores on 0–1 only. ↑."""
+    _need_unit_scale(r)
     return 1.0 - abs(min(bwt_diaz(r), 0.0))
 
 
@@ -166,9 +174,14 @@ def forgetting_chaudhry(r: ResultMatrix) -> float:
     return _forgetting(r, last=r.num_tasks - 1)
 
 
-def forgetting_mammoth(r: ResultMatrix) -> float:
-    """As Chaudhry's with the maximum over l ≤ T, so that it cannot be negative. Mammoth, PyCIL. ↓."""
+def forgetting_pycil(r: ResultMatrix) -> float:
+    """As Chaudhry's with the maximum over j ≤ l ≤ T, so that it cannot be negative. PyCIL, PILOT. ↓."""
     return _forgetting(r, last=r.num_tasks)
+
+
+def forgetting_mammoth(r: ResultMatrix) -> float:
+    """`forgetting.pycil` with l ≥ j−1: Mammoth's code has R[j−1,j] in row j−1, measured for its FWT. ↓."""
+    return _forgetting(r, last=r.num_tasks, ahead=1)
 
 
 def forgetting_avalanche(r: ResultMatrix) -> float:
@@ -198,6 +211,11 @@ def fwt_gem(r: ResultMatrix) -> float:
     return fmean(r.cell(i - 1, i) - r.cell(0, i) for i in range(2, r.num_tasks + 1))
 
 
+def fwt_gem_code(r: ResultMatrix) -> float:
+    """FWT = (1/T) Σ_{i≥2} (R[i−1,i] − b_i): GEM's code counts a 0 for task 1 (its paper's is `fwt.gem`). ↑."""
+    return fwt_gem(r) * (r.num_tasks - 1) / r.num_tasks
+
+
 def fwt_continuum(r: ResultMatrix) -> float:
     """FWT = (1/(T−1)) Σ_{i≥2} R[i−1,i]: no base subtracted. continuum's main branch. ↑."""
     _need_two(r)
@@ -211,7 +229,8 @@ def fwt_continuum_127(r: ResultMatrix) -> float:
 
 
 def fwt_sapt(r: ResultMatrix) -> float:
-    """FWT = mean_i R[i,i] − 0.5094, a constant in SAPT's `score.py`: its own backbone's. Only to reproduce. ↑."""
+    """FWT = mean_i R[i,i] − 0.5094, a constant in SAPT's `score.py`: its own backbone's. Of scores on 0–1 only. ↑."""
+    _need_unit_scale(r)
     return learning_accuracy(r) - 0.5094
 
 
@@ -280,11 +299,20 @@ def _changes(r: ResultMatrix, *, at_least: int = 2) -> list[float]:
     return [r.cell(last, i) - r.cell(i, i) for i in range(1, last)]
 
 
-def _forgetting(r: ResultMatrix, *, last: int) -> float:
-    """Mean over j < T of the best R[l,j] with j ≤ l ≤ last, minus R[T,j]."""
+def _need_unit_scale(r: ResultMatrix) -> None:
+    """For what is no function of differences or ratios: a table in percent would give a number without meaning."""
+    cells = (cell for row in (r.base or (), *r.rows) for cell in row if cell is not None)
+    other = next((cell for cell in cells if not 0 <= cell <= 1), None)
+    if other is not None:
+        raise MatrixError(f"needs scores on 0–1, and there is {other:g}; divide a table in percent by 100")
+
+
+def _forgetting(r: ResultMatrix, *, last: int, ahead: int = 0) -> float:
+    """Mean over j < T of the best R[l,j] with j ≤ l ≤ last, minus R[T,j]; l ≥ 1 begins `ahead` rows before j."""
     _need_two(r)
     size = r.num_tasks
-    return fmean(max(r.cell(i, j) for i in range(j, last + 1)) - r.cell(size, j) for j in range(1, size))
+    best = (max(r.cell(i, j) for i in range(max(1, j - ahead), last + 1)) for j in range(1, size))
+    return fmean(value - r.cell(size, j) for j, value in enumerate(best, 1))
 
 
 def _probe_ends(r: ResultMatrix, name: str) -> tuple[float, float]:
@@ -312,17 +340,20 @@ SUMMARIES: tuple[SummarySpec, ...] = (
     _spec("op", op),
     _spec("bwt.gem", bwt_gem),
     _spec("bwt.trace-printed", bwt_trace_printed),
+    _spec("bwt.gem-code", bwt_gem_code),
     _spec("bwt.treelora", bwt_treelora),
     _spec("bwt.diaz", bwt_diaz),
     _spec("bwt.diaz-plus", bwt_diaz_plus),
     _spec("bwt.continuum-1.2.7", bwt_continuum_127),
     _spec("rem.diaz", rem_diaz),
     _spec("forgetting.chaudhry", forgetting_chaudhry, higher_is_better=False),
+    _spec("forgetting.pycil", forgetting_pycil, higher_is_better=False),
     _spec("forgetting.mammoth", forgetting_mammoth, higher_is_better=False),
     _spec("forgetting.avalanche", forgetting_avalanche, higher_is_better=False),
     _spec("forgetting.continual-next", forgetting_continual_next),
     _spec("forgetting.continuum-1.2.7", forgetting_continuum_127, higher_is_better=False),
     _spec("fwt.gem", fwt_gem),
+    _spec("fwt.gem-code", fwt_gem_code),
     _spec("fwt.continuum", fwt_continuum),
     _spec("fwt.continuum-1.2.7", fwt_continuum_127),
     _spec("fwt.sapt", fwt_sapt),

@@ -179,6 +179,7 @@ def test_peers_matrix(call, write):
         "diaz": -0.1667,
         "diaz-plus": 0.0,
         "continuum-1.2.7": -0.0583,
+        "gem-code": -0.1375,
     }
     assert (round(found["op"], 4), round(found["fwt"]["gem"], 4)) == (0.675, 0.05)
     assert round(found["forgetting"]["mammoth"], 4) == 0.2

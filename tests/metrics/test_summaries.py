@@ -4,6 +4,7 @@ import math
 import sys
 from dataclasses import replace
 from functools import cache
+from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
@@ -36,17 +37,20 @@ EXPECTED = {
     "op": 0.6750,
     "bwt.gem": -0.1833,  # GEM, Mammoth, Renate, Avalanche
     "bwt.trace-printed": -0.1375,  # TRACE's printed formula, SAPT
+    "bwt.gem-code": -0.1375,
     "bwt.treelora": -0.1500,
     "bwt.diaz": -0.1667,  # continuum's main branch
     "bwt.diaz-plus": 0.0,
     "bwt.continuum-1.2.7": -0.0583,  # and LibContinual
     "rem.diaz": 0.8333,
     "forgetting.chaudhry": 0.1833,  # and Renate, SAPT, continuum's main branch, Avalanche
-    "forgetting.mammoth": 0.2000,  # and PyCIL, PILOT
+    "forgetting.pycil": 0.2000,  # and PILOT
+    "forgetting.mammoth": 0.2000,  # no task's score before it is learned is its best
     "forgetting.avalanche": 0.1833,
     "forgetting.continual-next": -0.1833,
     "forgetting.continuum-1.2.7": 0.0833,  # and LibContinual
     "fwt.gem": 0.0500,  # and Mammoth, Renate
+    "fwt.gem-code": 0.0375,  # 0.15 / 4
     "fwt.continuum": 0.2833,
     "fwt.continuum-1.2.7": 0.6167,
     "fwt.sapt": 0.3031,
@@ -59,9 +63,10 @@ EXPECTED = {
     "retention.facts": 0.25,
     "delta.general-ability": (-0.6 + 0.1) / 2,  # the text probe is a loss, and on no scale from 0 to 1
 }
-AHEAD = {"fwt.gem", "fwt.continuum", "retention.facts", "delta.general-ability"}
+AHEAD = {"fwt.gem", "fwt.gem-code", "forgetting.mammoth", "fwt.continuum", "retention.facts", "delta.general-ability"}
 NEED_TWO = {name for name in EXPECTED if name.startswith(("bwt", "rem", "forgetting", "fwt"))} - {
     "bwt.trace-printed",
+    "bwt.gem-code",
     "bwt.treelora",
     "fwt.sapt",
 }
@@ -113,7 +118,7 @@ def test_one_task(name):
     else:
         one = {"intransigence.single": 0.1, "intransigence.joint": -0.1, "fwt.sapt": 0.6 - 0.5094}
         one |= {"retention.facts": 0.8, "delta.general-ability": -0.1}
-        zero = dict.fromkeys(("bwt.trace-printed", "bwt.treelora"), 0.0)
+        zero = dict.fromkeys(("bwt.trace-printed", "bwt.gem-code", "bwt.treelora"), 0.0)
         assert metric(name, matrix) == pytest.approx((one | zero).get(name, 0.6))
 
 
@@ -125,7 +130,10 @@ def test_relations_between_definitions(matrix):
     assert metric("bwt.treelora", matrix) <= metric("bwt.trace-printed", matrix) + 1e-12
     assert metric("forgetting.avalanche", matrix) == -gem
     assert metric("forgetting.chaudhry", matrix) >= metric("forgetting.avalanche", matrix)
-    assert metric("forgetting.mammoth", matrix) >= max(0.0, metric("forgetting.chaudhry", matrix))
+    assert metric("forgetting.pycil", matrix) >= max(0.0, metric("forgetting.chaudhry", matrix))
+    assert metric("forgetting.mammoth", matrix) >= metric("forgetting.pycil", matrix)
+    assert metric("bwt.gem-code", matrix) == metric("bwt.trace-printed", matrix)
+    assert metric("fwt.gem-code", matrix) == pytest.approx(metric("fwt.gem", matrix) * (size - 1) / size)
     assert metric("forgetting.continual-next", matrix) == -metric("forgetting.chaudhry", matrix)
     assert metric("bwt.diaz-plus", matrix) == max(0.0, metric("bwt.diaz", matrix))
     assert metric("op", matrix) == pytest.approx(
@@ -138,7 +146,7 @@ def test_adding_a_constant_moves_levels_and_not_changes(matrix, shift):
     moved = square([[cell + shift for cell in row] for row in matrix.rows], tuple(cell + shift for cell in matrix.base))
     for name in ("op", "learning_accuracy", "aia", "accuracy.diaz"):
         assert metric(name, moved) == pytest.approx(metric(name, matrix) + shift)
-    for name in ("bwt.gem", "bwt.diaz", "forgetting.chaudhry", "forgetting.mammoth", "fwt.gem"):
+    for name in ("bwt.gem", "bwt.diaz", "forgetting.chaudhry", "forgetting.pycil", "fwt.gem"):
         assert metric(name, moved) == pytest.approx(metric(name, matrix), abs=1e-9)
 
 
@@ -199,7 +207,7 @@ def test_op_and_bwt_need_only_the_diagonal_and_the_last_row():
 def test_missing_base_row_is_named():
     values, missing = compute(replace(PEERS, base=None), SUMMARIES)
     assert (values["fwt.gem"], missing["fwt.gem"]) == (None, "needs the base row (row 0)")
-    assert missing.keys() == {"fwt.gem", "delta.general-trace"}
+    assert missing.keys() == {"fwt.gem", "fwt.gem-code", "delta.general-trace"}
 
 
 @pytest.mark.parametrize(
@@ -260,3 +268,53 @@ def test_a_summary_of_a_plugin_that_fails_is_missing_with_the_reason(target, rea
     assert values["mine"] is None
     assert reason in missing["mine"]
     assert values["op"] == pytest.approx(0.675)
+
+
+def mammoth_code(rows):
+    """What Mammoth's training loop and `utils/metrics.py` do, told in our words: row t−1 gets task t's next score."""
+    size = len(rows)
+    kept = [row[: min(place + 2, size)] + [0.0] * (size - place - 2) for place, row in enumerate(rows)]
+    return fmean(max(row[j] for row in kept) - rows[-1][j] for j in range(size - 1))
+
+
+def gem_code(rows, base):
+    """What GEM's `metrics/metrics.py` does, told in our words: means over all T tasks."""
+    size = len(rows)
+    forward = [0.0] + [rows[t - 1][t] - base[t] for t in range(1, size)]
+    return fmean(rows[-1][t] - rows[t][t] for t in range(size)), fmean(forward)
+
+
+@given(full())
+def test_mammoths_and_gems_own_code_give_the_same(matrix):
+    rows = [list(row) for row in matrix.rows]
+    assert metric("forgetting.mammoth", matrix) == pytest.approx(mammoth_code(rows))
+    backward, forward = gem_code(rows, matrix.base)
+    assert metric("bwt.gem-code", matrix) == pytest.approx(backward)
+    assert metric("fwt.gem-code", matrix) == pytest.approx(forward)
+
+
+def test_mammoths_forgetting_counts_the_score_before_a_task_is_learned():
+    matrix = square([[0.5, 0.9, None], [0.5, 0.5, 0.1], [0.5, 0.4, 0.6]])
+    assert metric("forgetting.mammoth", matrix) == pytest.approx(0.25)
+    assert metric("forgetting.pycil", matrix) == pytest.approx(0.05)
+    with pytest.raises(MatrixError, match=r"needs R\[1,2\]"):
+        metric("forgetting.mammoth", square([[0.5, None, None], *matrix.rows[1:]]))
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_table_in_percent_is_scaled_or_refused(name):
+    """Every summary of a table in percent is 100 times the other's, a ratio that is the same, or no number."""
+    percent = parse_matrix(
+        {
+            "matrix": [[cell * 100 for cell in row] for row in PEERS.rows],
+            "base": [cell * 100 for cell in PEERS.base],
+            "probes": {name: [cell and cell * 100 for cell in row] for name, row in PEERS.probes.items()},
+            "bounds": {name: [cell * 100 for cell in row] for name, row in PEERS.bounds.items()},
+        }
+    )
+    if name in ("rem.diaz", "fwt.sapt"):
+        with pytest.raises(MatrixError, match="needs scores on 0–1, and there is 25; divide a table in percent by 100"):
+            metric(name, percent)
+        return
+    factor = 1 if name == "retention.facts" else 100
+    assert metric(name, percent) == pytest.approx(factor * metric(name, PEERS))
