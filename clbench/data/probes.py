@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from clbench.spec.task import Files, Hub
 if TYPE_CHECKING:
     from clbench.spec.external import ExternalProbe
 
+World = Callable[[str, int], list[dict[str, str]]]
+"""Kind and size to the records of an invented world's probe; `clbench.tiny.world.probe_records`."""
 WORLD_SIZE = 200  # records of an invented world's probe when a stream does not say
 
 
@@ -50,32 +53,33 @@ def is_foreign(data: TaskData) -> bool:
     return isinstance(data, ProbeData) and data.source != "world"
 
 
-def load_probe_data(plan: StreamPlan, *, data_dir: Path | None = None) -> list[ProbeData]:
+def load_probe_data(plan: StreamPlan, *, world: World, data_dir: Path | None = None) -> list[ProbeData]:
     """The records of the plan's probes, as test records.
 
     Args:
         plan: names the probes.
+        world: makes the probes of the bundled model's world.
         data_dir: folder of local files; a probe without a file there is read from the Hub.
 
     Raises:
         DataError: no such source, or it cannot be read.
     """
-    return [_load(probe, data_dir=data_dir) for probe in plan.probes]
+    return [_load(probe, world=world, data_dir=data_dir) for probe in plan.probes]
 
 
-def _load(probe: PlannedProbe, *, data_dir: Path | None) -> ProbeData:
+def _load(probe: PlannedProbe, *, world: World, data_dir: Path | None) -> ProbeData:
     task = probe.task
     if probe.external is not None:
         return ProbeData(task, (), (), "", source="external", plan=probe, external=probe.external)
-    source, test = _read(probe, data_dir=data_dir)
+    source, test = _read(probe, world=world, data_dir=data_dir)
     content = [[one.prompt, one.answer, *one.choices, *([one.ending] if one.ending else [])] for one in test]
     return ProbeData(task, (), tuple(test), digest(content), source=source, plan=probe)
 
 
-def _read(probe: PlannedProbe, *, data_dir: Path | None) -> tuple[str, list[Example]]:
+def _read(probe: PlannedProbe, *, world: World, data_dir: Path | None) -> tuple[str, list[Example]]:
     task = probe.task
     if "world" in task.data:
-        records = _world(str(task.data["world"]), size=probe.examples or WORLD_SIZE)
+        records = world(str(task.data["world"]), probe.examples or WORLD_SIZE)
         return "world", [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in records]
     files, hub, base = task.data.get("files"), task.data.get("hub"), probe.base_dir or data_dir
     if (
@@ -89,16 +93,3 @@ def _read(probe: PlannedProbe, *, data_dir: Path | None) -> tuple[str, list[Exam
     if isinstance(hub, Hub):
         return "hub", spread(load_formed(task, hub, split="test", base_dir=Path()), probe.examples)
     raise DataError(f"probe {task.name!r}: reads local files only; say where they are: --data FOLDER")
-
-
-def _world(kind: str, *, size: int) -> list[dict[str, str]]:
-    """Probes of what the bundled model knows; a text's first character is given, and all others count."""
-    from clbench.tiny import world
-
-    if kind == "facts":
-        return world.probe_facts(size)
-    if kind == "skills":
-        return world.probe_skills(size=size)
-    if kind == "text":
-        return [{"prompt": one.text[:1], "answer": one.text[1:]} for one in world.probe_text(size)]
-    raise DataError(f"no probe of the invented world {kind!r}; there is facts, skills, text")

@@ -28,6 +28,7 @@ from clbench.scoring import load_scorer
 from clbench.spec.protocol import Runtime
 from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.taskfiles import LoadedStream
+from clbench.tiny.world import probe_records
 
 if TYPE_CHECKING:
     from clbench.base.progress import Progress
@@ -87,7 +88,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
         choice.create(request.options)
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
-    probes = tuple(load_probe_data(plans[0], data_dir=request.data_dir))
+    probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data_dir))
     model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
     return [
         RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime, probes)

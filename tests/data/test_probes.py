@@ -16,6 +16,7 @@ from clbench.plugins.registry import registry
 from clbench.spec.stream import PlannedProbe, resolve
 from clbench.spec.task import Task
 from clbench.spec.taskfiles import Catalog
+from clbench.tiny.world import probe_records
 
 CATALOG = Catalog.find([packaged("tasks")])
 
@@ -41,7 +42,7 @@ def shipped(name, **changes):
 
 
 def load(tmp_path, probe, **how):
-    (found,) = load_probe_data(plan_of(tmp_path, probe), **how)
+    (found,) = load_probe_data(plan_of(tmp_path, probe), world=probe_records, **how)
     return found
 
 

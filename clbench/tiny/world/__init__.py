@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from clbench.tiny.world.entities import Entity, Fact, all_entities, all_facts
 from clbench.tiny.world.mixture import KINDS, NEVER_HELD_OUT, RUNNING, SKILLS, document, documents, mixed
-from clbench.tiny.world.probes import probe_facts, probe_skills, probe_text
+from clbench.tiny.world.probes import probe_facts, probe_records, probe_skills, probe_text
 from clbench.tiny.world.record import VERSION, WORLD_SEED, Document
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "documents",
     "mixed",
     "probe_facts",
+    "probe_records",
     "probe_skills",
     "probe_text",
 ]

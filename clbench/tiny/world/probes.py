@@ -6,6 +6,7 @@ from the held-out side that pre-training never saw.
 
 from __future__ import annotations
 
+from clbench.base.errors import DataError
 from clbench.tiny.world.entities import all_facts
 from clbench.tiny.world.facts import FRAMES, english_question
 from clbench.tiny.world.mixture import RUNNING, SKILLS, document
@@ -14,6 +15,21 @@ from clbench.tiny.world.wording_en import QUESTIONS
 
 PROBE_SEED = 7_000_001
 """Seed of the held-out items; the split keeps them apart from training, whatever the seed."""
+
+
+def probe_records(kind: str, size: int) -> list[dict[str, str]]:
+    """`size` records of a probe by its kind; a text's first character is given, and all others count.
+
+    Raises:
+        DataError: there is no such kind.
+    """
+    if kind == "facts":
+        return probe_facts(size)
+    if kind == "skills":
+        return probe_skills(size=size)
+    if kind == "text":
+        return [{"prompt": one.text[:1], "answer": one.text[1:]} for one in probe_text(size)]
+    raise DataError(f"no probe of the invented world {kind!r}; there is facts, skills, text")
 
 
 def probe_facts(limit: int | None = None) -> list[dict[str, str]]:
