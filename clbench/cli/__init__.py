@@ -12,6 +12,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
+from clbench.base.encoding import degrade_output
 from clbench.base.errors import ClbenchError
 from clbench.cli import check, compare, data, leaderboard, ls, metrics, plugins, report, run, score, show, validate
 
@@ -77,6 +78,7 @@ for _module in (run, ls, show, metrics, score, leaderboard, compare, report, dat
 
 def main() -> None:
     """Run the program and exit."""
+    degrade_output()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

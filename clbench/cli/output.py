@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clbench.base.encoding import takes
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document and nothing else on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    """One JSON document and nothing else on standard output; with escapes where that is no UTF-8."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    if not takes(text):
+        text = json.dumps(value, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 def console() -> Console:

@@ -34,6 +34,13 @@ def headline(config: RunConfig) -> str:
     return f"stream {plan.label} ({origin}), {len(plan.tasks)} tasks, protocol {protocol}, model {config.model.name}"
 
 
+def print_headline(config: RunConfig) -> None:
+    """The first lines of a run: what it is, and how its files were read where not as they stand."""
+    screen = output.console()
+    for line in (headline(config), *config.data_notes()):
+        screen.print(line, markup=False, soft_wrap=True)
+
+
 def plan_text(row: Mapping[str, Any]) -> str:
     """One run's estimate in words."""
     gib = 2**30

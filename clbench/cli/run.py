@@ -102,7 +102,7 @@ def _run(request: Request, configs: list[RunConfig], *, as_json: bool, quiet: bo
             pass
         return
     if not as_json:
-        output.console().print(results.headline(configs[0]), markup=False)
+        results.print_headline(configs[0])
     outcomes = []
     for outcome in session.run_all(request, configs, registry(), make_progress(quiet=quiet)):
         outcomes.append(outcome)
@@ -128,6 +128,6 @@ def _print_estimates(configs: list[RunConfig], *, as_json: bool) -> None:
     if as_json:
         output.print_json({"plan": rows})
         return
-    output.console().print(results.headline(configs[0]), markup=False)
+    results.print_headline(configs[0])
     for row in rows:
         output.console().print(results.plan_text(row), markup=False)

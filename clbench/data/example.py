@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
+
+Turn = tuple[str, str]  # role (`system`, `user`, `assistant`, `tool`) and text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class Example:
         choices: what may follow, the answer among them, where the likeliest is asked for.
         ending: what follows every choice; when given, its likelihood alone counts.
         start: characters of the prompt that come before the question itself, such as solved examples.
+        turns: the conversation that the prompt is made of, without the answer, for those who render it otherwise; empty
+            where the record has none.
     """
 
     task: str
@@ -26,6 +30,11 @@ class Example:
     choices: tuple[str, ...] = ()
     ending: str = ""
     start: int = 0
+    turns: tuple[Turn, ...] = ()
+
+    def content(self) -> list[Any]:
+        """What a hash of records sees: the same for all that is asked and expected in the same words."""
+        return [self.prompt, self.answer, *([self.turns] if self.turns else [])]
 
 
 class TrainingData(Sequence[Example]):

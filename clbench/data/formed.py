@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clbench.base.errors import DataError
 from clbench.data.example import Example
 from clbench.data.fewshot import held_out, with_shots
+from clbench.data.files import Row, find, open_rows
 from clbench.data.hub import read_hub
-from clbench.data.records import read_objects
+from clbench.data.records import pick
 from clbench.spec.forms import Filled, choose_form
 from clbench.spec.task import Files, Hub, Task
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-Row = tuple[str, Any]  # where it stands, and the record
 
 
-def load_formed(task: Task, place: Files | Hub, *, split: str, base_dir: Path) -> list[Example]:
-    """All examples of one split; those of the test split with the task's shots before them.
+def load_formed(
+    task: Task,
+    place: Files | Hub,
+    *,
+    split: str,
+    base_dir: Path,
+    cap: int | None = None,
+    shuffle: int | None = None,
+) -> list[Example]:
+    """The examples of one split; those of the test split with the task's shots before them.
 
     Args:
         task: with forms.
         place: files below `base_dir`, or a data set.
         split: `train`, `eval` or `test`.
         base_dir: what paths are relative to.
+        cap: how many at most; where none of them serves as a shot, no more are read.
+        shuffle: seed of their order; as they stand when None.
 
     Raises:
         DataError: a file, split, column or choice is missing or malformed; with where it stands.
     """
-    questions = fill(task, rows(task, place, split=split, base_dir=base_dir))
+    read = partial(rows, task, place, base_dir=base_dir)
     if split != "test":
-        return with_shots(task.model_copy(update={"shots": 0, "preamble": ""}), questions, pool=())
+        bare = task.model_copy(update={"shots": 0, "preamble": ""})
+        return with_shots(bare, fill(task, pick(partial(read, split=split), cap, shuffle)), pool=())
     if not task.shots:
-        return with_shots(task, questions, pool=())
+        return with_shots(task, fill(task, pick(partial(read, split=split), cap, shuffle)), pool=())
+    questions = fill(task, read(split=split))
     if isinstance(place, Files) and place.worked:
-        return with_shots(task, questions, pool=(), worked=_worked(questions, place.worked, base_dir=base_dir))
-    if place.shots is None:
-        pool, questions = held_out(task, questions)
+        made = with_shots(task, questions, pool=(), worked=_worked(questions, place.worked, base_dir=base_dir))
+    elif place.shots is None:
+        pool, asked = held_out(task, questions)
+        made = with_shots(task, asked, pool=pool)
     else:
-        pool = fill(task, rows(task, place, split="shots", base_dir=base_dir))
-    return with_shots(task, questions, pool=pool)
+        made = with_shots(task, questions, pool=fill(task, read(split="shots")))
+    return list(pick(made.__iter__, cap, shuffle))
 
 
-def rows(task: Task, place: Files | Hub, *, split: str, base_dir: Path) -> list[Row]:
+def rows(task: Task, place: Files | Hub, *, split: str, base_dir: Path) -> Iterator[Row]:
     """The records of one split as they stand in their source.
 
     Raises:
@@ -55,13 +68,7 @@ def rows(task: Task, place: Files | Hub, *, split: str, base_dir: Path) -> list[
     name = getattr(place, split)
     if name is None:
         raise DataError(f"task {task.name!r}: data names no {split} split")
-    return read_hub(place, name) if isinstance(place, Hub) else list(read_objects(local_file(base_dir / name)))
-
-
-def local_file(path: Path) -> Path:
-    """A file, or the one beside it that holds the same as JSON or as lines of JSON."""
-    other = path.with_suffix({".json": ".jsonl", ".jsonl": ".json"}.get(path.suffix, path.suffix))
-    return other if not path.is_file() and other.is_file() else path
+    return read_hub(place, name) if isinstance(place, Hub) else open_rows(find(base_dir / name), split=split).rows
 
 
 def fill(task: Task, found: Iterable[Row]) -> list[Filled]:
@@ -103,11 +110,3 @@ def spread(examples: Sequence[Example], size: int | None) -> list[Example]:
     if size is None or size >= len(examples):
         return list(examples)
     return [examples[index * len(examples) // size] for index in range(size)]
-
-
-def shuffled(examples: Sequence[Example], seed: int | None) -> list[Example]:
-    """The examples in an order of their own, the same on every machine; as they stand when there is no seed."""
-    found = list(examples)
-    if seed is not None:
-        random.Random(f"clbench records {seed}").shuffle(found)
-    return found

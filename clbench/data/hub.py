@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from clbench.base.errors import DataError
 from clbench.spec.task import Hub, HubSplit
 
 
-def read_hub(hub: Hub, split: str | HubSplit) -> list[tuple[str, dict[str, Any]]]:
-    """The records of one split, each with where it stands.
+def read_hub(hub: Hub, split: str | HubSplit) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The records of one split, each with where it stands, read from the disk as they are asked for.
 
     Code that a data set brings along is never run.
 
@@ -19,22 +20,20 @@ def read_hub(hub: Hub, split: str | HubSplit) -> list[tuple[str, dict[str, Any]]
     if isinstance(split, HubSplit):
         hub, split = Hub(path=split.path, config=split.config, revision=split.revision), split.split
     configs = hub.config if isinstance(hub.config, tuple) else (hub.config,)
-    found: list[tuple[str, dict[str, Any]]] = []
     for config in configs:
         where = f"{hub.path}{f' ({config})' if config else ''}, {split}"
-        rows = _rows(hub, config, split, where=where)
-        found += [(f"{where}, record {n}", {"config": config, **row}) for n, row in enumerate(rows, 1)]
-    return found
+        for number, row in enumerate(_rows(hub, config, split, where=where), 1):
+            yield f"{where}, record {number}", {"config": config, **row}
 
 
-def _rows(hub: Hub, config: str | None, split: str, *, where: str) -> list[dict[str, Any]]:
+def _rows(hub: Hub, config: str | None, split: str, *, where: str) -> Iterator[dict[str, Any]]:
     import datasets
     from huggingface_hub.utils import logging
 
     datasets.disable_progress_bars()
     logging.set_verbosity_error()  # it tells of every attempt; what went wrong is said below
     try:
-        return [dict(row) for row in datasets.load_dataset(hub.path, config, split=split, revision=hub.revision)]
+        yield from map(dict, datasets.load_dataset(hub.path, config, split=split, revision=hub.revision))
     except Exception as error:  # the library raises whatever the network, the disk or a parser raised
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise DataError(

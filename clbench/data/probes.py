@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import DataError
-from clbench.base.hashing import digest
+from clbench.base.hashing import digest, digest_each
 from clbench.data.example import Example
-from clbench.data.formed import load_formed, local_file, spread
-from clbench.data.records import read_examples
+from clbench.data.files import find
+from clbench.data.formed import load_formed, spread
+from clbench.data.records import Reading, read_examples
 from clbench.data.sources import TaskData
 from clbench.spec.stream import PlannedProbe, StreamPlan
-from clbench.spec.task import Files, Hub
+from clbench.spec.task import Files, Hub, Task
 
 if TYPE_CHECKING:
     from clbench.spec.external import ExternalProbe
@@ -71,25 +72,31 @@ def _load(probe: PlannedProbe, *, world: World, data_dir: Path | None) -> ProbeD
     task = probe.task
     if probe.external is not None:
         return ProbeData(task, (), (), "", source="external", plan=probe, external=probe.external)
-    source, test = _read(probe, world=world, data_dir=data_dir)
-    content = [[one.prompt, one.answer, *one.choices, *([one.ending] if one.ending else [])] for one in test]
-    return ProbeData(task, (), tuple(test), digest(content), source=source, plan=probe)
+    notes: list[str] = []
+    source, test = _read(probe, world=world, data_dir=data_dir, notes=notes)
+    content = ([*one.content(), *one.choices, *([one.ending] if one.ending else [])] for one in test)
+    return ProbeData(task, (), tuple(test), digest_each(content), tuple(notes), source=source, plan=probe)
 
 
-def _read(probe: PlannedProbe, *, world: World, data_dir: Path | None) -> tuple[str, list[Example]]:
+def _read(probe: PlannedProbe, *, world: World, data_dir: Path | None, notes: list[str]) -> tuple[str, list[Example]]:
     task = probe.task
     if "world" in task.data:
         records = world(str(task.data["world"]), probe.examples or WORLD_SIZE)
         return "world", [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in records]
     files, hub, base = task.data.get("files"), task.data.get("hub"), probe.base_dir or data_dir
-    if (
-        isinstance(files, Files)
-        and base is not None
-        and (local_file(base / files.test).is_file() or not isinstance(hub, Hub))
-    ):
-        if not task.forms:
-            return "files", spread(read_examples(base / files.test, task=task.name), probe.examples)
-        return "files", spread(load_formed(task, files, split="test", base_dir=base), probe.examples)
+    if isinstance(files, Files) and base is not None:
+        path = find(base / files.test)
+        if path.exists() or not isinstance(hub, Hub):
+            return "files", spread(_local(task, files, path, base_dir=base, notes=notes), probe.examples)
     if isinstance(hub, Hub):
         return "hub", spread(load_formed(task, hub, split="test", base_dir=Path()), probe.examples)
     raise DataError(f"probe {task.name!r}: reads local files only; say where they are: --data FOLDER")
+
+
+def _local(task: Task, files: Files, path: Path, *, base_dir: Path, notes: list[str]) -> list[Example]:
+    if task.forms:
+        return load_formed(task, files, split="test", base_dir=base_dir)
+    reading = Reading()
+    found = read_examples(path, task=task.name, split="test", reading=reading)
+    notes += reading.notes(f"{task.name}, {path.name}")
+    return found

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import DataError, did_you_mean
-from clbench.base.hashing import digest
+from clbench.base.hashing import digest, digest_each
 from clbench.data import archive, mini
 from clbench.data.example import Example
-from clbench.data.formed import load_formed, shuffled
-from clbench.data.records import read_examples
+from clbench.data.files import find
+from clbench.data.formed import load_formed
+from clbench.data.records import Reading, read_examples, shuffled
 from clbench.spec.task import Files, Hub, Task
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class TaskData:
         train: to learn from.
         test: to score on; never reaches a method.
         hash: of both splits' content.
+        notes: how the files were read, where not as they stand.
     """
 
     task: Task
     train: tuple[Example, ...]
     test: tuple[Example, ...]
     hash: str
+    notes: tuple[str, ...] = ()
 
 
 def load_stream_data(plan: StreamPlan, *, plugins: Plugins | None = None) -> list[TaskData]:
@@ -56,53 +59,75 @@ def data_hash(data: list[TaskData]) -> str:
 
 
 def _task_data(plan: StreamPlan, task: Task, *, plugins: Plugins | None) -> TaskData:
-    train = load_split(plan, task, split="train", cap=plan.train_examples, plugins=plugins)
-    test = load_split(plan, task, split="test", cap=plan.test_examples, plugins=plugins)
+    notes: list[str] = []
+    train = load_split(plan, task, split="train", cap=plan.train_examples, plugins=plugins, notes=notes)
+    test = load_split(plan, task, split="test", cap=plan.test_examples, plugins=plugins, notes=notes)
     for number, example in enumerate(train, 1):
         if not example.answer:
             raise DataError(
                 f"task {task.name!r}: training record {number} has an empty answer; there is nothing to learn"
             )
-    content = [[one.prompt, one.answer] for split in (train, test) for one in split]
-    return TaskData(task, tuple(train), tuple(test), digest([len(train), content]))
+    found = digest_each((one.content() for split in (train, test) for one in split), number=len(train))
+    return TaskData(task, tuple(train), tuple(test), found, tuple(notes))
 
 
 def load_split(
-    plan: StreamPlan, task: Task, *, split: str, cap: int | None = None, plugins: Plugins | None = None
+    plan: StreamPlan,
+    task: Task,
+    *,
+    split: str,
+    cap: int | None = None,
+    plugins: Plugins | None = None,
+    notes: list[str] | None = None,
 ) -> list[Example]:
-    """The first `cap` records of one split (all when None)."""
-    found = _found(plan, task, split=split, cap=cap, plugins=plugins)
-    return (shuffled(found, plan.shuffle) if split == "train" else found)[:cap]
+    """The first `cap` records of one split (all when None); no more are held in memory.
 
-
-def _found(plan: StreamPlan, task: Task, *, split: str, cap: int | None, plugins: Plugins | None) -> list[Example]:
-    """The records as they stand in their source."""
+    Args:
+        plan: says which source, and in which order training records come.
+        task: whose records.
+        split: `train` or `test`.
+        cap: how many at most.
+        plugins: with sources of their own.
+        notes: gets a line for what was read in another way than as it stands.
+    """
     locator = task.data[plan.source]
+    shuffle = plan.shuffle if split == "train" else None
     if isinstance(locator, Hub) or (isinstance(locator, Files) and task.forms):
-        return load_formed(task, locator, split=split, base_dir=plan.base_dir)
-    if isinstance(locator, Files):
-        return read_examples(_file(plan, task, locator, split=split), task=task.name)
-    if plan.source == "mini":
-        size = cap or (MINI_TRAIN if split == "train" else MINI_TEST)
-        found = _mini(locator, split=split, size=size)
-        return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in found]
-    if plan.source == "trace":
-        path = archive.split_path(plan.folder, task=locator, split=split)
-        return read_examples(path, task=task.name)
-    return _plugin_split(plan, task, locator, split=split, plugins=plugins)
+        return load_formed(task, locator, split=split, base_dir=plan.base_dir, cap=cap, shuffle=shuffle)
+    if isinstance(locator, Files) or plan.source == "trace":
+        path = _file(plan, task, locator, split=split)
+        reading = Reading()
+        found = read_examples(path, task=task.name, split=split, cap=cap, shuffle=shuffle, reading=reading)
+        if notes is not None:
+            notes += reading.notes(f"{task.name}, {path.name}")
+        return found
+    return shuffled(_made(plan, task, locator, split=split, cap=cap, plugins=plugins), shuffle)[:cap]
+
+
+def _file(plan: StreamPlan, task: Task, locator: Files | str, *, split: str) -> Path:
+    if not isinstance(locator, Files):
+        return archive.split_path(plan.folder, task=locator, split=split)
+    name = getattr(locator, split)
+    if name is None:
+        raise DataError(f"task {task.name!r}: data.files names no {split} file")
+    return find(plan.base_dir / name)
+
+
+def _made(
+    plan: StreamPlan, task: Task, locator: str, *, split: str, cap: int | None, plugins: Plugins | None
+) -> list[Example]:
+    """Records that come from no file of ours: generated, or a plugin's."""
+    if plan.source != "mini":
+        return _plugin_split(plan, task, locator, split=split, plugins=plugins)
+    size = cap or (MINI_TRAIN if split == "train" else MINI_TEST)
+    records = _mini(locator, split=split, size=size)
+    return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in records]
 
 
 def _mini(form: str, *, split: str, size: int) -> list[dict[str, str]]:
     if form not in mini.FORMS:
         raise DataError(f"no generated form {form!r}{did_you_mean(form, mini.FORMS)}")
     return mini.records(form, split=split, size=size)
-
-
-def _file(plan: StreamPlan, task: Task, files: Files, *, split: str) -> Path:
-    name = getattr(files, split)
-    if name is None:
-        raise DataError(f"task {task.name!r}: data.files names no {split} file")
-    return plan.base_dir / name
 
 
 def _plugin_split(plan: StreamPlan, task: Task, locator: str, *, split: str, plugins: Plugins | None) -> list[Example]:

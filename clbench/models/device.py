@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ def make_accelerator(wanted: str) -> Accelerator:
     """The device, and the other processes of an `accelerate launch`.
 
     Args:
-        wanted: `auto`, `cpu` or `cuda`.
+        wanted: `auto` (CUDA where torch sees it, else the CPU), `cpu` or `cuda`.
 
     Raises:
         RunError: a GPU was asked for and there is none.
@@ -27,8 +26,8 @@ def make_accelerator(wanted: str) -> Accelerator:
 
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RunError("runtime.device=cuda, but torch sees no GPU; use --set runtime.device=cpu")
-    no_gpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-    return Accelerator(cpu=wanted == "cpu" or no_gpu)  # without `cpu`, several CPU processes do not find each other
+    # Not Apple's GPU, which has no float64. Without `cpu`, several CPU processes do not find each other.
+    return Accelerator(cpu=wanted == "cpu" or not torch.cuda.is_available())
 
 
 def reset_peak_memory(device: torch.device) -> None:
@@ -45,6 +44,12 @@ def peak_memory(device: torch.device) -> int:
         import torch
 
         return int(torch.cuda.max_memory_allocated(device))
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB here
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -91,12 +91,16 @@ class RunConfig:
 
     def notes(self) -> list[str]:
         """What a reader of the result must know."""
-        notes = composition_notes([entry.spec for entry in self.choice.entries])
+        notes = [*composition_notes([entry.spec for entry in self.choice.entries]), *self.data_notes()]
         if self.model.name == BUNDLED and self.plan.source != "mini":
             notes.append(
                 f"{BUNDLED}: a functional run, no scientific result: this model is far too small for {self.plan.label}"
             )
         return notes
+
+    def data_notes(self) -> list[str]:
+        """How files were read, where not as they stand."""
+        return [note for one in (*self.data, *self.probes) for note in one.notes]
 
     def describe(self, method: Method) -> dict[str, Any]:
         """The resolved configuration for `run.json`."""

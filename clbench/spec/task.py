@@ -92,7 +92,9 @@ class Extract(Frozen):
 
 
 class Files(Frozen):
-    """JSON or JSONL files, relative to the stream file that names them or to the folder given by `--data`.
+    """Files of records (`docs/tasks.md` says of which kinds).
+
+    Paths are relative to the stream file that names them or to the folder given by `--data`.
 
     Args:
         train: records to learn from.

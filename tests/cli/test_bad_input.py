@@ -108,7 +108,7 @@ CASES = {
     "a record without an answer": (
         written("own/stance.test.jsonl", '{"prompt": "p", "answer": "a"}\n{"prompt": "p"}\n'),
         run(),
-        "own/stance.test.jsonl:2: must be an object with exactly the keys",
+        "own/stance.test.jsonl:2: has no 'answer'; the file's first record has prompt and answer",
     ),
     "an empty answer to train on": (
         written("own/word.train.jsonl", '{"prompt": "p", "answer": ""}\n'),

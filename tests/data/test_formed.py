@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from clbench.base.errors import DataError
 from clbench.data.example import Example
-from clbench.data.formed import load_formed, shuffled, spread
+from clbench.data.formed import load_formed, spread
+from clbench.data.records import shuffled
 from clbench.spec.task import Task
 
 EXAMPLES = st.integers(1, 200).map(lambda size: [Example("own/a", str(n), "x") for n in range(size)])

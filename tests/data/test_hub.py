@@ -36,7 +36,7 @@ def write(path, rows):
 
 
 def test_a_split_is_read_with_its_places(folder):
-    found = read_hub(Hub(path=str(folder)), "test")
+    found = list(read_hub(Hub(path=str(folder)), "test"))
     assert [{name: row[name] for name in ("q", "c", "key")} for _, row in found] == ROWS["test"]
     assert [where for where, _ in found] == [f"{folder}, test, record 1", f"{folder}, test, record 2"]
 
@@ -49,11 +49,11 @@ def test_of_several_configurations_each_record_knows_its_own(tmp_path):
         write(path / f"{name}.jsonl", [{"q": f"{name}?"}])
         listed.append(f"- config_name: {name}\n  data_files:\n  - split: test\n    path: {name}.jsonl\n")
     (path / "README.md").write_text(f"---\nconfigs:\n{''.join(listed)}---\n", encoding="utf-8")
-    found = read_hub(Hub(path=str(path), config=("dogs", "cats")), "test")
+    found = list(read_hub(Hub(path=str(path), config=("dogs", "cats")), "test"))
     assert [row for _, row in found] == [{"config": "dogs", "q": "dogs?"}, {"config": "cats", "q": "cats?"}]
     assert found[0][0] == f"{path} (dogs), test, record 1"
     with pytest.raises(DataError, match=r"\(birds\), test: cannot be read from the Hub"):
-        read_hub(Hub(path=str(path), config="birds"), "test")
+        list(read_hub(Hub(path=str(path), config="birds"), "test"))
 
 
 def test_a_task_reads_it_with_shots(folder):
@@ -81,14 +81,14 @@ def test_a_task_reads_it_with_shots(folder):
 @pytest.mark.parametrize("split", ["dev", "tset"])
 def test_a_split_that_is_not_there_is_said_in_one_line(folder, split):
     with pytest.raises(DataError, match=f"{split}: cannot be read from the Hub .*{split}") as caught:
-        read_hub(Hub(path=str(folder)), split)
+        list(read_hub(Hub(path=str(folder)), split))
     assert "\n" not in str(caught.value)
 
 
 def test_malformed_files_are_said_in_one_line(folder):
     (folder / "data" / "test-00000.jsonl").write_text('{"q": ', encoding="utf-8")
     with pytest.raises(DataError, match="test: cannot be read from the Hub") as caught:
-        read_hub(Hub(path=str(folder)), "test")
+        list(read_hub(Hub(path=str(folder)), "test"))
     assert "\n" not in str(caught.value)
 
 
@@ -102,7 +102,7 @@ from clbench.data.hub import read_hub
 from clbench.base.errors import DataError
 from clbench.spec.task import Hub
 try:
-    read_hub(Hub(path="nobody/nothing", revision="0" * 40), "test")
+    list(read_hub(Hub(path="nobody/nothing", revision="0" * 40), "test"))
 except DataError as error:
     print(error)
 """

@@ -9,8 +9,8 @@ from probing import Outside, write_choice, write_generate
 
 from clbench.base.errors import DataError
 from clbench.base.home import packaged
-from clbench.data.formed import shuffled
 from clbench.data.probes import WORLD_SIZE, load_probe_data
+from clbench.data.records import shuffled
 from clbench.data.sources import load_stream_data
 from clbench.plugins.registry import registry
 from clbench.spec.stream import PlannedProbe, resolve

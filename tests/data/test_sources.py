@@ -71,7 +71,7 @@ def test_the_hash_tells_training_records_from_test_records(tmp_path):
     [
         (None, r"word\.train\.jsonl: cannot be read \(No such file"),
         ("", r"word\.train\.jsonl: holds no records"),
-        ('{"prompt": "p", "answer": "a"}\n{"prompt": "p"}', r"word\.train\.jsonl:2: must be an object"),
+        ('{"prompt": "p", "answer": "a"}\n{"prompt": "p"}', r"word\.train\.jsonl:2: has no 'answer'"),
         ('{"prompt": "p", "answer": "a"}\n{"prompt": "p", "answer": ""}', "'own/word': training record 2 has an empty"),
     ],
 )
