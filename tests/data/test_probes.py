@@ -102,7 +102,7 @@ def test_an_ending_is_part_of_the_hash(tmp_path):
 
 
 def test_local_files_are_read_first_and_json_or_jsonl_alike(tmp_path, monkeypatch):
-    folder = tmp_path / "data" / "commonsense" / "boolq"
+    folder = tmp_path / "data" / "boolq"
     folder.mkdir(parents=True)
     record = {"question": "is it so", "passage": "It is.", "answer": True}
     (folder / "test.json").write_text(json.dumps([record]), "utf-8")

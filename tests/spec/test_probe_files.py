@@ -34,7 +34,7 @@ LOCAL = {
     "winogrande": ("commonsense/winogrande/test.json", 200),
     "piqa": ("commonsense/piqa/test.json", 200),
     "social-i-qa": ("commonsense/social_i_qa/test.json", 200),
-    "boolq": ("commonsense/boolq/test.json", 200),
+    "boolq-no-passage": ("commonsense/boolq/test.json", 200),
     "gsm8k": ("gsm8k/test.jsonl", 200),
     "bbh": ("bbh/test.jsonl", 270),
     "tydiqa": ("tydiqa/dev.jsonl", 225),
@@ -66,7 +66,7 @@ def test_a_file_says_what_it_must(name):
     assert set(task.data) in ({"world"}, {"files"}, {"hub", "files"})
 
 
-@pytest.mark.parametrize("name", [*LOCAL, "hotpotqa"])
+@pytest.mark.parametrize("name", [*(set(LOCAL) - {"bbh"}), "bbh-direct", "boolq", "hotpotqa"])
 def test_a_public_set_is_pinned_where_a_revision_is_known(name):
     task = probe(name)
     hub = task.data["hub"]
@@ -80,7 +80,7 @@ def test_a_public_set_is_pinned_where_a_revision_is_known(name):
     ("group", "probes"),
     [
         ("general-trace", "mmlu gsm8k bbh tydiqa boolq piqa"),
-        ("commonsense", "boolq piqa social-i-qa hellaswag winogrande arc-easy arc-challenge openbookqa"),
+        ("commonsense", "boolq-no-passage piqa social-i-qa hellaswag winogrande arc-easy arc-challenge openbookqa"),
         ("world-knowledge", "triviaqa nq-open"),
     ],
 )
@@ -186,20 +186,18 @@ def test_both_forms_of_a_record_ask_the_same(name, native, local, expected):
         assert (made.prompt, made.choices, made.answer, made.ending) == expected
 
 
-def test_boolq_has_a_passage_only_where_the_record_has():
+def test_boolq_with_and_without_its_passage_are_two_probes():
+    """Whatever the records have: the question decides the name."""
     words = {"passage": "Ice floats.", "question": "does ice float"}
+    native = [{**words, "idx": 0, "label": 1}, {**words, "title": "Ice", "answer": True}]
     local = "Please answer the following question with true or false, question: does ice float?\n\nAnswer format: …"
-    made = asked(
-        "boolq",
-        {**words, "idx": 0, "label": 1},
-        {**words, "title": "Ice", "answer": True},
-        {"instruction": local, "answer": "true"},
-    )
-    assert [one.prompt.removesuffix("Question: does ice float?\nAnswer:") for one in made] == [
-        *["Ice floats.\n"] * 2,
-        "",
-    ]
+    adapters = {"instruction": local, "answer": "true"}
+    made = [*asked("boolq", *native), *asked("boolq-no-passage", *native, adapters)]
+    bare = "Question: does ice float?\nAnswer:"
+    assert [one.prompt for one in made] == [*[f"Ice floats.\n{bare}"] * 2, *[bare] * 3]
     assert {(one.choices, one.answer) for one in made} == {((" no", " yes"), " yes")}
+    with pytest.raises(DataError, match="needs the columns"):
+        asked("boolq", adapters)
 
 
 def test_questions_to_answer_in_words():
@@ -288,7 +286,7 @@ def test_bbh_prompt_whole(tmp_path):
 def test_bbh_of_the_hub_holds_out_its_shots(monkeypatch):
     rows = [(f"{n}", {"config": "naming", "input": f"{n}?", "target": f"t{n}"}) for n in range(5)]
     monkeypatch.setattr("clbench.data.formed.read_hub", lambda hub, split: rows)
-    task = probe("bbh")
+    task = probe("bbh-direct")
     hub = task.data["hub"]
     assert isinstance(hub, Hub)
     assert len(set(hub.config or ())) == 27
@@ -336,7 +334,7 @@ def test_all_real_records_are_read(name, real_data):
 def numbers(name, folder):
     """The right choice of every record, read from the files without clbench's forms."""
     answers = [record["answer"] for record in raw(name, folder)]
-    if name == "boolq":
+    if name == "boolq-no-passage":
         return [["false", "true"].index(answer) for answer in answers]
     return answers if name == "mmlu" else [int(answer[-1]) - 1 for answer in answers]
 
@@ -528,7 +526,7 @@ def test_the_probe_of_the_docs_is_valid_and_its_table_is_whole(tmp_path):
     assert made.prompt == f"Questions on America.\n\n{shot}{shot}Q: The capital of Chile?\nA:"
     assert (made.choices, made.answer) == ((" Lima", " Santiago"), " Santiago")
     rows = dict(re.findall(r"^\| `([a-z0-9-]+)` (\|.*)$", document, re.MULTILINE))
-    assert set(rows) == {*LOCAL, "hotpotqa", "held-out-text"}
+    assert set(rows) == {*LOCAL, "boolq", "bbh-direct", "hotpotqa", "held-out-text"}
     for name, row in rows.items():
         task = probe(name)
         files, hub = task.data["files"], task.data.get("hub")
