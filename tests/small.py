@@ -322,22 +322,25 @@ def registry_with(*specs: Any, observer: Any = None) -> Any:
 
 def make_request(stream: Path, method: str | Sequence[str], *, model: Path, home: Path, **changes: Any) -> Any:
     """What `clbench run` makes of its arguments."""
-    from clbench.engine.session import Request
-    from clbench.plugins.registry import registry
-    from clbench.spec.protocol import Runtime
+    from clbench.engine.proberequest import ProbeRequest
+    from clbench.engine.request import Request
 
-    settings = {"protocol": changes.pop("protocol", {}), "stream": changes.pop("caps", {})}
-    runtime = {"device": "cpu", **changes.pop("runtime", {})}
+    probes = changes.pop("probes", ProbeRequest())
+    settings = {
+        "protocol": changes.pop("protocol", {}),
+        "stream": changes.pop("caps", {}),
+        "runtime": {"device": "cpu", **changes.pop("runtime", {})},
+    }
     return Request(
-        stream=registry().catalog().stream(str(stream)),
-        variant=changes.pop("variant", "files"),
-        methods=(method,) if isinstance(method, str) else tuple(method),
+        stream=f"{stream}:{changes.pop('variant', 'files')}",
+        plugin=(method,) if isinstance(method, str) else tuple(method),
         model=str(model),
-        seeds=changes.pop("seeds", (0,)),
-        orders=changes.pop("orders", (None,)),
-        options=changes.pop("options", {}),
+        seed=changes.pop("seeds", ()),
+        order=tuple(order or "order1" for order in changes.pop("orders", ())),
+        probe=probes.names,
+        probe_limit=probes.limit,
+        probe_schedule=probes.schedule,
         settings=settings,
-        runtime=Runtime.model_validate(runtime),
         runs_dir=home / "runs",
         leaderboards_dir=home / "leaderboards",
         **changes,

@@ -48,7 +48,7 @@ def check(
 
 
 def _flat(texts: list[str], option: str) -> dict[str, Any]:
-    from clbench.cli.choices import parse_assignments
+    from clbench.engine.words import parse_assignments
 
     parsed = parse_assignments(texts, option=option)
     return {f"{method}.{key}": value for method, options in parsed.items() for key, value in options.items()}

@@ -62,8 +62,8 @@ def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
 
 
 def _streams() -> list[dict[str, Any]]:
-    from clbench.cli.choices import default_variant
     from clbench.data.sources import installed
+    from clbench.engine.words import default_variant
     from clbench.plugins.registry import registry
 
     rows = []

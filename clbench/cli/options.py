@@ -30,7 +30,7 @@ Data = Annotated[
 # --- how often, in which order, with which settings
 Seed = Annotated[list[int] | None, _Option(help="Seed; repeat for several.")]
 Seeds = Annotated[int | None, _Option(help="Run seeds 0 … N-1.")]
-Order = Annotated[str | None, _Option(help="Task order: order1, order2, random-K, or task,task,….")]
+Order = Annotated[Texts, _Option(help="Task order: order1, order2, random-K, or task,task,…; repeat for several.")]
 Orders = Annotated[int | None, _Option(help="The default order and N-1 random ones.")]
 Option = Annotated[Texts, _Option("-o", help="Method option, such as mofo.fraction=0.1.")]
 Set = Annotated[Texts, _Option("--set", help="Setting, such as protocol.epochs=1; makes another board.")]

@@ -11,7 +11,7 @@ from clbench.cli import options
 if TYPE_CHECKING:
     import typer
 
-    from clbench.engine.session import Request
+    from clbench.engine.request import Request
     from clbench.runs.runconfig import RunConfig
 
 
@@ -47,32 +47,32 @@ def run(
 ) -> None:
     """Train methods on a stream of tasks, score after each task, add rows to a board."""
     from clbench.base import home
-    from clbench.cli import choices
-    from clbench.engine import session
-    from clbench.plugins.registry import registry
+    from clbench.engine import words
+    from clbench.engine.request import Request
     from clbench.sandbox import sandbox
 
     if allow_code:
         os.environ[sandbox.SWITCH] = "1"
-    chosen = choices.choose(stream, plugin or [], preset, settings=set_ or [], options=option or [])
-    loaded, variant = choices.find_stream(chosen.stream, registry(), local=data is not None)
-    request = session.Request(
-        stream=loaded,
-        variant=variant,
-        methods=chosen.plugins,
+    request = Request(
+        stream=stream,
+        plugin=tuple(plugin or ()),
+        preset=preset,
         model=model,
-        seeds=tuple(choices.choose_seeds(seed or [], seeds)),
-        orders=tuple(choices.choose_orders(order, orders)),
-        options=chosen.options,
-        settings=chosen.settings,
-        runtime=choices.make_runtime(chosen.settings.get("runtime", {})),
-        runs_dir=runs_dir or home.runs_dir(),
-        leaderboards_dir=leaderboards_dir or home.leaderboards_dir(),
-        fresh=fresh,
         revision=revision,
         trust_remote_code=trust_remote_code,
-        probes=session.ProbeRequest(tuple(probe or ()), probe_limit, probe_schedule.value),
-        data_dir=data,
+        seed=tuple(seed or ()),
+        seeds=seeds,
+        order=tuple(order or ()),
+        orders=orders,
+        options=words.parse_assignments(option or [], option="-o"),
+        settings=words.parse_settings(set_ or []),
+        probe=tuple(probe or ()),
+        probe_limit=probe_limit,
+        probe_schedule=probe_schedule.value,
+        data=data,
+        fresh=fresh,
+        runs_dir=runs_dir or home.runs_dir(),
+        leaderboards_dir=leaderboards_dir or home.leaderboards_dir(),
     )
     _carry_out(request, dry_run=dry_run, as_json=json, quiet=quiet)
 

@@ -18,6 +18,7 @@ from clbench.base.errors import OptionError
 from clbench.boards import leaderboard
 from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
+from clbench.engine import words
 from clbench.engine.proberequest import ProbeRequest, with_asked
 from clbench.models.loading import describe
 from clbench.plugins.registry import Registry, check_option_names
@@ -25,54 +26,13 @@ from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.scoring import load_scorer
-from clbench.spec.protocol import Runtime
 from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.taskfiles import LoadedStream
 from clbench.tiny.world import probe_records
 
 if TYPE_CHECKING:
     from clbench.base.progress import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for.
-
-    Args:
-        stream: with its tasks.
-        variant: of its data.
-        methods: as written, `replay+mofo`.
-        model: name.
-        seeds: a run for each.
-        orders: a run for each; None is the default order.
-        options: of methods, by name.
-        settings: `stream` and `protocol` changes.
-        runtime: speed and memory.
-        runs_dir: for run directories.
-        leaderboards_dir: for boards.
-        fresh: run again what is finished.
-        revision: of a Hub model.
-        trust_remote_code: of a Hub model.
-        probes: names of probes and groups beside the stream's own.
-        data_dir: folder of local files.
-    """
-
-    stream: LoadedStream
-    variant: str
-    methods: tuple[str, ...]
-    model: str
-    seeds: tuple[int, ...]
-    orders: tuple[str | None, ...]
-    options: Mapping[str, Mapping[str, Any]]
-    settings: Mapping[str, Mapping[str, Any]]
-    runtime: Runtime
-    runs_dir: Path
-    leaderboards_dir: Path
-    fresh: bool = False
-    revision: str | None = None
-    trust_remote_code: bool = False
-    probes: ProbeRequest = dataclasses.field(default_factory=ProbeRequest)
-    data_dir: Path | None = None
+    from clbench.engine.request import Request
 
 
 def prepare(request: Request, registry: Registry) -> list[RunConfig]:
@@ -81,49 +41,59 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     Raises:
         ClbenchError: anything that is wrong with the request.
     """
-    plans = [_plan(request, order, registry) for order in request.orders]
-    choices = [registry.composition(text) for text in dict.fromkeys(request.methods)]
-    check_option_names(request.options, choices)
+    chosen = words.choose(request, registry)
+    loaded, variant = words.find_stream(chosen.stream, registry, local=request.data is not None)
+    runtime = words.make_runtime(chosen.settings.get("runtime", {}))
+    seeds = words.choose_seeds(request.seed, request.seeds)
+    base_dir = _base_dir(loaded, variant, request.data)
+    plans = [
+        _plan(
+            loaded, variant, order, base_dir=base_dir, changes=chosen.settings, probes=request.probes, registry=registry
+        )
+        for order in words.choose_orders(request.order, request.orders)
+    ]
+    choices = [registry.composition(text) for text in dict.fromkeys(chosen.plugins)]
+    check_option_names(chosen.options, choices)
     for choice in choices:
-        choice.create(request.options)
+        choice.create(chosen.options)
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
-    probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data_dir))
+    probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data))
     model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
     return [
-        RunConfig(plan, _ordered(data, plan), choice, request.options, model, seed, request.runtime, probes)
+        RunConfig(plan, _ordered(data, plan), choice, chosen.options, model, seed, runtime, probes)
         for choice in choices
         for plan in plans
-        for seed in request.seeds
+        for seed in seeds
     ]
 
 
-def _plan(request: Request, order: str | None, registry: Registry) -> StreamPlan:
-    loaded = request.stream
-    plan = resolve(
-        loaded.stream,
-        tasks=loaded.tasks,
-        base_dir=_base_dir(request),
-        variant=request.variant,
-        order=order,
-        changes=request.settings,
-    )
-    probes = with_asked(plan, request.probes, registry)
-    left_out = {one.task.name for one in plan.probes} - {one.task.name for one in probes}
-    return dataclasses.replace(plan, probes=probes, left_out=tuple(sorted(left_out)))
+def _plan(
+    loaded: LoadedStream,
+    variant: str,
+    order: str | None,
+    *,
+    base_dir: Path,
+    changes: Mapping[str, Mapping[str, Any]],
+    probes: ProbeRequest,
+    registry: Registry,
+) -> StreamPlan:
+    plan = resolve(loaded.stream, tasks=loaded.tasks, base_dir=base_dir, variant=variant, order=order, changes=changes)
+    asked = with_asked(plan, probes, registry)
+    left_out = {one.task.name for one in plan.probes} - {one.task.name for one in asked}
+    return dataclasses.replace(plan, probes=asked, left_out=tuple(sorted(left_out)))
 
 
-def _base_dir(request: Request) -> Path:
+def _base_dir(loaded: LoadedStream, variant: str, data: Path | None) -> Path:
     """What the paths of the stream's tasks are relative to."""
-    loaded = request.stream
-    if request.data_dir is not None and not request.data_dir.is_dir():
-        raise OptionError(f"--data {request.data_dir}: is no folder")
-    local = loaded.stream.variants.get(request.variant)
+    if data is not None and not data.is_dir():
+        raise OptionError(f"--data {data}: is no folder")
+    local = loaded.stream.variants.get(variant)
     shipped = loaded.base_dir.is_relative_to(home.packaged("tasks").resolve())
-    if shipped and local is not None and local.source == "files" and request.data_dir is None:
-        name = f"{loaded.stream.name}:{request.variant}"
+    if shipped and local is not None and local.source == "files" and data is None:
+        name = f"{loaded.stream.name}:{variant}"
         raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
-    return request.data_dir if shipped and request.data_dir else loaded.base_dir
+    return data if shipped and data else loaded.base_dir
 
 
 def _check_scorers(plan: StreamPlan, registry: Registry) -> None:

@@ -6,6 +6,7 @@ A number that no publication states is marked `published: false`, and says what 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -66,7 +67,9 @@ class Preset(Frozen):
         """The settings of `protocol`, `stream` or a method, without their sources."""
         return {key.partition(".")[2]: one.value for key, one in self.settings.items() if key.partition(".")[0] == name}
 
-    def under(self, given: dict[str, dict[str, Any]], *, sections: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    def under(
+        self, given: Mapping[str, Mapping[str, Any]], *, sections: tuple[str, ...]
+    ) -> dict[str, Mapping[str, Any]]:
         """The user's settings over these.
 
         Args:

@@ -21,7 +21,8 @@ from clbench.testing.watch import WatchedChoice
 if TYPE_CHECKING:
     import torch
 
-    from clbench.engine.session import Outcome, Request
+    from clbench.engine.request import Request
+    from clbench.engine.session import Outcome
 
 CANARY = "clbench-canary-9f3b61c27d"
 _NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
@@ -135,22 +136,21 @@ def _request(
     micro_batch: int,
     kill: bool,
 ) -> Request:
-    from clbench.engine.session import Request
-    from clbench.plugins.registry import registry
-    from clbench.spec.protocol import Runtime
+    from clbench.engine.request import Request
 
+    runtime = {
+        "device": "cpu",
+        "micro_batch": micro_batch,
+        "eval_batch": 2,
+        "checkpoint_steps": 1 if kill else 1_000_000,
+        "drift": False,
+    }
     return Request(
-        stream=registry().catalog().stream(str(stream)),
-        variant="files",
-        methods=(choice.name,),
+        stream=f"{stream}:files",
+        plugin=(choice.name,),
         model=str(model),
-        seeds=(0,),
-        orders=(None,),
         options=options,
-        settings={"protocol": {}, "stream": {}},
-        runtime=Runtime(
-            device="cpu", micro_batch=micro_batch, eval_batch=2, checkpoint_steps=1 if kill else 1_000_000, drift=False
-        ),
+        settings={"runtime": runtime},
         runs_dir=home / "runs",
         leaderboards_dir=home / "leaderboards",
     )

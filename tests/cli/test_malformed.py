@@ -269,7 +269,7 @@ def test_spoilt_checkpoints(tmp_path, refusals):
 
 
 def test_spoilt_options(refusals):
-    from clbench.cli.choices import make_runtime, parse_settings
+    from clbench.engine.words import make_runtime, parse_settings
 
     names = [
         "protocol.epochs",
@@ -303,7 +303,7 @@ def test_spoilt_names(refusals):
         from pathlib import Path
 
         from clbench.boards.leaderboard import board_folders
-        from clbench.cli.choices import find_stream
+        from clbench.engine.words import find_stream
         from clbench.runs.rundir import find_run
 
         catalog = registry().catalog()

@@ -96,7 +96,7 @@ def broken(monkeypatch):
         loaded.model.forward = deaf
         return loaded
 
-    monkeypatch.setattr("clbench.engine.runner.load_model", load)
+    monkeypatch.setattr("clbench.engine.fixed.load_model", load)
 
 
 def suspicions(record):
@@ -209,7 +209,7 @@ def test_a_model_that_draws_when_it_is_asked_moves_no_random_stream(run, monkeyp
         assert len(moved) > number or row == 3
         assert json.dumps(runstate.random_states(state.device), default=str) == before
 
-    monkeypatch.setattr("clbench.engine.runner.load_model", load)
+    monkeypatch.setattr("clbench.engine.fixed.load_model", load)
     monkeypatch.setattr(Guards, "look", watched)
     torch.set_printoptions(threshold=100_000)
     run()
@@ -223,7 +223,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("method", ["aside", "relapse"])
 def test_interrupted_again_and_again_the_warnings_are_those_of_the_whole_run(run, broken, tmp_path, method):
-    from clbench.engine.runner import _Loop
+    from clbench.engine.fixed import Fixed
 
     runtime, left, deaths = {"eval_batch": 2, "checkpoint_steps": 1}, [0], 0
     whole = result(run(method, home=tmp_path / "whole", runtime=runtime))
@@ -235,7 +235,7 @@ def test_interrupted_again_and_again_the_warnings_are_those_of_the_whole_run(run
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Loop, "_stop_if_asked", asked)
+        patch.setattr(Fixed, "check_stop", asked)
         for _ in range(30):
             left[0] = 9
             try:

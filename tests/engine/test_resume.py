@@ -105,7 +105,8 @@ def result(outcome):
 @pytest.fixture
 def kill():
     """Kills the run at the n-th of its steps and evaluated batches; 0: never."""
-    from clbench.engine.runner import _Loop
+    from clbench.engine.fixed import Fixed
+    from clbench.engine.runner import Runner
 
     own = pytest.MonkeyPatch()
 
@@ -122,8 +123,8 @@ def kill():
 
             return counted
 
-        for name in ("_on_step", "_stop_if_asked"):
-            own.setattr(_Loop, name, count(getattr(_Loop, name)))
+        for owner, name in ((Runner, "on_step"), (Fixed, "check_stop")):
+            own.setattr(owner, name, count(getattr(owner, name)))
 
     yield at
     own.undo()
@@ -261,17 +262,17 @@ def test_signals_belong_to_the_main_thread():
 
 
 def test_an_interrupt_saves_and_the_same_command_continues(run, tmp_path, monkeypatch):
-    from clbench.engine.runner import _Loop
+    from clbench.engine.runner import Runner
 
     whole = run(home=tmp_path / "whole")
-    on_step = _Loop._on_step
+    on_step = Runner.on_step
 
     def interrupted(self, told):
         if told.step == 8:
             os.kill(os.getpid(), signal.SIGTERM)
         return on_step(self, told)
 
-    monkeypatch.setattr(_Loop, "_on_step", interrupted)
+    monkeypatch.setattr(Runner, "on_step", interrupted)
     with pytest.raises(KeyboardInterrupt, match="the same command continues it"):
         run(runtime={"checkpoint_steps": 1000})
     monkeypatch.undo()

@@ -409,7 +409,7 @@ def test_a_failed_run_goes_on_from_its_checkpoint_and_with_fresh_begins_anew(run
 
 def test_what_is_not_exact_on_sharded_parameters_is_refused_before_anything_is_loaded(run, monkeypatch):
     monkeypatch.setattr("accelerate.Accelerator.distributed_type", "DistributedType.FSDP")
-    monkeypatch.setattr("clbench.engine.runner.load_model", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("clbench.engine.fixed.load_model", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(RunError, match=r"method 'peek' is not exact when parameters or gradients are sharded \(FSDP\)"):
         run("peek", lab=lab(Peek, capabilities=frozenset({"edits_gradients"})))
 

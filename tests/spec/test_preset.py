@@ -3,7 +3,8 @@
 import pytest
 
 from clbench.base.errors import FileError, OptionError, UnknownNameError
-from clbench.cli.choices import choose
+from clbench.engine.request import Request
+from clbench.engine.words import choose
 from clbench.plugins.registry import registry
 from clbench.spec.taskfiles import Catalog
 
@@ -27,23 +28,27 @@ def test_the_published_numbers():
     assert "mofo.fraction" not in mofo.unpublished()
 
 
+def chosen_of(**words):
+    return choose(Request(**words), registry())
+
+
 def test_the_command_line_wins():
-    chosen = choose(None, [], "mofo-trace", settings=["protocol.epochs=1"], options=["mofo.fraction=0.2"])
+    chosen = chosen_of(preset="mofo-trace", settings={"protocol": {"epochs": 1}}, options={"mofo": {"fraction": 0.2}})
     assert (chosen.stream, chosen.plugins) == ("trace:5000", ("mofo",))
     assert chosen.options == {"mofo": {"fraction": 0.2}}
     assert chosen.settings["protocol"]["epochs"] == 1
     assert chosen.settings["protocol"]["schedule"] == "cosine"
-    other = choose("trace:mini", ["sequential"], "mofo-trace", settings=[], options=[])
+    other = chosen_of(stream="trace:mini", plugin=["sequential"], preset="mofo-trace")
     assert (other.stream, other.plugins, other.options) == ("trace:mini", ("sequential",), {})
 
 
 def test_a_stream_and_a_method_must_come_from_somewhere():
     with pytest.raises(OptionError, match="--stream is missing; give it, or a --preset"):
-        choose(None, ["mofo"], None, settings=[], options=[])
+        chosen_of(plugin=["mofo"])
     with pytest.raises(OptionError, match="--plugin is missing"):
-        choose("trace:mini", [], None, settings=[], options=[])
+        chosen_of(stream="trace:mini")
     with pytest.raises(UnknownNameError, match="no preset 'mofo-trase'; did you mean 'mofo-trace'"):
-        choose(None, [], "mofo-trase", settings=[], options=[])
+        chosen_of(preset="mofo-trase")
 
 
 GOOD = {"preset": "mine", "summary": "s", "source": "s", "stream": "trace:mini", "plugin": "mofo"}

@@ -341,7 +341,7 @@ class Killed(BaseException):
 
 
 def test_killed_and_continued_it_ends_as_if_nothing_had_been(llama, stream, tmp_path, monkeypatch):
-    from clbench.engine.runner import _Loop
+    from clbench.engine.runner import Runner
 
     def run(home):
         runtime = {"checkpoint_steps": 1}
@@ -349,7 +349,7 @@ def test_killed_and_continued_it_ends_as_if_nothing_had_been(llama, stream, tmp_
         return outcome
 
     whole = run(tmp_path / "whole")
-    on_step = _Loop._on_step
+    on_step = Runner.on_step
     for number in (1, 6):  # inside the first task, and inside the second
 
         def killed(self, told, number=number):
@@ -357,10 +357,10 @@ def test_killed_and_continued_it_ends_as_if_nothing_had_been(llama, stream, tmp_
             if told.step == number:
                 raise Killed
 
-        monkeypatch.setattr(_Loop, "_on_step", killed)
+        monkeypatch.setattr(Runner, "on_step", killed)
         with pytest.raises(Killed):
             run(tmp_path / "home")
-    monkeypatch.setattr(_Loop, "_on_step", on_step)
+    monkeypatch.setattr(Runner, "on_step", on_step)
     again = run(tmp_path / "home")
     assert again.record.scores == whole.record.scores
     assert again.record.notes == whole.record.notes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clbench.cli.choices import find_stream
 from clbench.data.example import Example
 from clbench.data.sources import load_stream_data
 from clbench.data.tokenising import Encoder
+from clbench.engine.words import find_stream
 from clbench.plugins.registry import registry
 from clbench.spec.stream import StreamPlan, resolve
 from clbench_avalanche.loading import load

@@ -1,4 +1,4 @@
-"""From what stands on the command line to what runs: streams with their variants, `--set`, `-o`, seeds and orders."""
+"""From words to what they mean: streams with their variants, `--set`, `-o`, presets, seeds and orders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from clbench.data.sources import installed
 from clbench.spec.protocol import Runtime
 
 if TYPE_CHECKING:
+    from clbench.engine.request import Request
     from clbench.plugins.registry import Registry
     from clbench.spec.stream import Stream
     from clbench.spec.taskfiles import LoadedStream
@@ -23,27 +24,25 @@ SECTIONS = ("stream", "protocol", "runtime")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the command line and a preset say together."""
+    """What the user and a preset say together."""
 
     stream: str
     plugins: tuple[str, ...]
-    options: dict[str, dict[str, Any]]
-    settings: dict[str, dict[str, Any]]
+    options: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Mapping[str, Any]]
 
 
-def choose(
-    stream: str | None, plugins: Sequence[str], preset: str | None, *, settings: Sequence[str], options: Sequence[str]
-) -> Chosen:
-    """The command line over the preset.
+def choose(request: Request, registry: Registry) -> Chosen:
+    """The user's words over the preset's.
 
     Raises:
         OptionError: neither names a stream or a method.
     """
-    from clbench.plugins.registry import registry
-
-    given = parse_settings(settings), parse_assignments(options, option="-o")
-    found = registry().catalog().preset(preset) if preset else None
-    names = tuple(plugins) or ((found.plugin,) if found else ())
+    stream, given = request.stream, (request.settings, request.options)
+    for section in request.settings:
+        check_section(section)
+    found = registry.catalog().preset(request.preset) if request.preset else None
+    names = request.plugin or ((found.plugin,) if found else ())
     for value, option in ((stream or (found and found.stream), "--stream"), (names, "--plugin")):
         if not value:
             raise OptionError(f"{option} is missing; give it, or a --preset that says it (clbench ls presets)")
@@ -59,19 +58,27 @@ def choose(
 
 
 def find_stream(text: str, registry: Registry, *, local: bool = False) -> tuple[LoadedStream, str]:
-    """`trace`, `trace:500` or `path/to/stream.yaml`, and the variant that is meant.
+    """`trace`, `trace:500`, `path/to/stream.yaml` or `path/to/stream.yaml:files`, and the variant that is meant.
 
     Args:
         text: as the user wrote it.
         registry: with all stream files.
         local: whether a folder of local files was given; a stream that can read them then does.
     """
-    name, _, variant = text.partition(":")
-    if home.is_file(text):
-        name, variant = text, ""
+    name, variant = _parts(text)
     loaded = registry.catalog().stream(name)
     reads_files = local and "files" in loaded.stream.variants
     return loaded, variant or ("files" if reads_files else default_variant(loaded.stream))
+
+
+def _parts(text: str) -> tuple[str, str]:
+    path, _, variant = text.rpartition(":")
+    if home.is_file(text):
+        return text, ""
+    if home.is_file(path):
+        return path, variant
+    name, _, variant = text.partition(":")
+    return name, variant
 
 
 def default_variant(stream: Stream) -> str:
@@ -124,9 +131,18 @@ def parse_settings(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     """
     settings = parse_assignments(texts, option="--set")
     for section in settings:
-        if section not in SECTIONS:
-            raise OptionError(f"--set {section}.…: no such section{did_you_mean(section, SECTIONS)}")
+        check_section(section)
     return settings
+
+
+def check_section(section: str) -> None:
+    """Whether there is such a section of settings.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if section not in SECTIONS:
+        raise OptionError(f"--set {section}.…: no such section{did_you_mean(section, SECTIONS)}")
 
 
 def make_runtime(changes: Mapping[str, Any]) -> Runtime:
@@ -156,14 +172,18 @@ def choose_seeds(seeds: Sequence[int], number: int | None) -> list[int]:
     return chosen
 
 
-def choose_orders(order: str | None, number: int | None) -> list[str | None]:
-    """One order, or the default one and N − 1 random ones.
+def choose_orders(orders: Sequence[str], number: int | None) -> list[str | None]:
+    """Orders given one by one, or the default one and N − 1 random ones.
 
     Raises:
-        OptionError: both.
+        OptionError: both, or one twice.
     """
-    if order is not None and number is not None:
+    if orders and number is not None:
         raise OptionError("--order and --orders cannot both be given")
     if number is not None and number < 1:
         raise OptionError("--orders must be at least 1")
-    return [order] if number is None else [None, *(f"random-{index}" for index in range(1, number))]
+    if len(set(orders)) < len(orders):
+        raise OptionError("--order: each order once")
+    if number is None:
+        return list(orders) or [None]
+    return [None, *(f"random-{index}" for index in range(1, number))]

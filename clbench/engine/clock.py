@@ -1,0 +1,35 @@
+"""Seconds of training and of evaluation, over all interruptions."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Clock:
+    """Adds up time by kind.
+
+    Args:
+        seconds: of what is over.
+    """
+
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "eval": 0.0})
+    _running: tuple[str, float] | None = None
+
+    def now(self) -> dict[str, float]:
+        """Seconds so far, what is going on included."""
+        found = dict(self.seconds)
+        if self._running is not None:
+            kind, began = self._running
+            found[kind] += time.perf_counter() - began
+        return found
+
+    @contextlib.contextmanager
+    def running(self, kind: str) -> Iterator[None]:
+        """Count what happens inside."""
+        self._running = (kind, time.perf_counter())
+        yield
+        self.seconds, self._running = self.now(), None

@@ -1,0 +1,113 @@
+"""What is fixed for a run: said before its first step, and the same until its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clbench.base import seeding
+from clbench.base.progress import Progress
+from clbench.engine.guards import SHARDED
+from clbench.engine.resume import Checkpointer, StopSignal
+from clbench.engine.staging import UNSAVED, is_sharded
+from clbench.models import device
+from clbench.models.loading import load_model
+from clbench.plugins.registry import Registry
+from clbench.runs import provenance
+from clbench.runs.runconfig import RunConfig
+from clbench.runs.rundir import RunDir
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+
+    from clbench.models.loading import LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Of one run.
+
+    Args:
+        config: what is run.
+        run_dir: where.
+        registry: methods, scorers, observers.
+        progress: told of each step.
+        stop: whether the user or the cluster wants the run to end.
+        provenance: of the run's beginning.
+        checkpointer: of its state.
+    """
+
+    config: RunConfig
+    run_dir: RunDir
+    registry: Registry
+    progress: Progress
+    stop: StopSignal
+    provenance: Mapping[str, Any]
+    checkpointer: Checkpointer
+
+    def say(self, text: str) -> None:
+        """Tell whoever looks on, and the run's own log."""
+        self.progress.say(text)
+        if self.run_dir.path.is_dir():
+            self.run_dir.event("note", text=text)
+
+    def emit(self, hook: str, **values: Any) -> None:
+        """Call observers."""
+        self.registry.plugins.emit(hook, run_id=self.run_dir.run_id, **values)
+
+    def check_stop(self) -> None:
+        """End here if that was asked for; called where everything is saved.
+
+        Raises:
+            KeyboardInterrupt: it was.
+        """
+        if self.stop.requested:
+            raise KeyboardInterrupt(f"run {self.run_dir.run_id} is saved; the same command continues it")
+
+    def load_model(self, device: torch.device) -> LoadedModel:
+        """The base model; its random weights, if it has any, are the seed's."""
+        seeding.seed_global(self.config.seed, "model")
+        return load_model(self.config.model, device=device, runtime=self.config.runtime, plugins=self.registry.plugins)
+
+
+def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:
+    """All that is known before anything is loaded."""
+    packages = [entry.plugin.package for entry in config.choice.entries]
+    found = {**provenance.collect(packages=packages), "model_files": dict(config.model.files)}
+    checkpointer = Checkpointer(
+        run_dir.checkpoints,
+        identity={"run": run_dir.run_id, "packages": found["packages"]},
+        runtime=config.runtime,
+        writable=run_dir.writable,
+    )
+    return Fixed(config, run_dir, registry, progress, stop, found, checkpointer)
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """Where a run computes.
+
+    Args:
+        accelerator: device and other processes.
+        sharded: whether a process holds only a part of each parameter.
+    """
+
+    accelerator: Accelerator
+    sharded: bool
+
+    @property
+    def device(self) -> torch.device:
+        """Of the model."""
+        return self.accelerator.device
+
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be done here, for the record."""
+        return (UNSAVED, SHARDED) if self.sharded else ()
+
+
+def find_devices(config: RunConfig) -> Devices:
+    """As `runtime.device` and the launcher say."""
+    accelerator = device.make_accelerator(config.runtime.device)
+    return Devices(accelerator, is_sharded(accelerator, config))
