@@ -117,12 +117,6 @@ def test_the_example_in_the_docstring() -> None:
     assert doctest.testmod(mini) == doctest.TestResults(failed=0, attempted=1)
 
 
-def test_lexicons_are_read_from_text() -> None:
-    assert draw.words(" red  blue\n green ") == ("red", "blue", "green")
-    assert draw.phrases("so far | at last\n once\n") == ("so far", "at last", "once")
-    assert draw.table("one | two; three | four\n five | six\n") == (("one", "two"), ("three", "four"), ("five", "six"))
-
-
 def test_distinct_takes_each_place_once_and_reaches_all_orders() -> None:
     rng = random.Random(0)
     orders = Counter(tuple(draw.shuffled(rng, "abc")) for _ in range(600))

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from clbench.data.mini import FORMS, records, stance
-from clbench.data.mini.german import ACTORS, ADJECTIVES, DEEDS
+from clbench.data.mini.german import ACTORS, DEEDS
+from clbench.data.words.german import ADJECTIVES
 
 SIZE = 3000
 

@@ -9,33 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clbench.data.mini.draw import between, capital, chance, distinct, pick, table, words
+from clbench.data.mini.draw import between, capital, chance, distinct, pick
 from clbench.data.mini.templates import CODE
+from clbench.data.words.code import ATTRIBUTES, CLASSES, MODULES, NOUNS, PAIRS, REDUCERS, VERBS
+from clbench.data.words.notation import table
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-# One and many of a thing.
-NOUNS = table("""
-    user | users; item | items; price | prices; node | nodes; line | lines; path | paths; word | words; row | rows
-    task | tasks; event | events; order | orders; page | pages; score | scores; token | tokens; image | images
-    key | keys; field | fields; record | records; job | jobs; point | points; edge | edges; tag | tags
-    group | groups; player | players; message | messages; ticket | tickets; song | songs; layer | layers
-    city | cities; entry | entries; query | queries; box | boxes; match | matches; child | children
-""")
-ATTRIBUTES = words("""
-    name id size title color owner status weight height email kind label date level index author version url width
-    speed parent data mode state code cost text rank
-""")
-VERBS = words("""
-    get load make read find build parse fetch check update create collect select filter count sort merge scan
-""")
-CLASSES = words("""
-    Base Model Client Server Parser Reader Writer Manager Handler Loader Worker Cache Store Graph Index View
-""")
-REDUCERS = words("sum max min len sorted list set tuple")
-MODULES = words("os sys re time json math copy random logging socket struct string types urllib threading subprocess")
 # Module, function, argument: called in the function that wraps it.
 CALLS = table("""
     json | loads | text; json | dumps | data; math | sqrt | x; math | floor | x; os | listdir | path;
@@ -43,10 +25,6 @@ CALLS = table("""
     re | compile | pattern; re | escape | text; time | sleep | seconds; base64 | b64encode | data;
     pickle | loads | data; zlib | compress | data; glob | glob | pattern; shutil | rmtree | path;
     socket | gethostbyname | host; textwrap | dedent | text; string | capwords | text
-""")
-PAIRS = table("""
-    acquire | release; open | close; start | stop; connect | disconnect; begin | commit; push | pop; lock | unlock
-    enter | leave; show | hide; enable | disable; attach | detach; setUp | tearDown
 """)
 # What may fail, and how.
 RISKS = table("""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clbench.data.mini.draw import between, chance, distinct, phrases, pick, table, words
+from clbench.data.mini.draw import between, chance, distinct, pick
 from clbench.data.mini.templates import MATH
+from clbench.data.words.notation import phrases, table, words
+from clbench.data.words.numbers import FACTS, MONTHS, WEEKDAYS
 
 if TYPE_CHECKING:
     import random
@@ -18,37 +20,6 @@ NAMES = words("""
     Ada Bruno Carla Deniz Ella Farid Greta Henri Irma Jonas Katya Luca Mina Noel Oskar Paula Rafael Selma Theo Ulla
     Viktor Wanda Xenia Yusuf Zora Anton Bella Cesar Delia Ewan Frida Goran Hilda Ivan Julia Klaus Lidia Marco Nadia
     Omar Petra Quentin Rita Stefan Tilda Ugo Vera Willem Yvonne Zita Arne Birgit Clara Dario Edda Felix Gerda Hektor
-""")
-# Part, preposition, whole, wholes, and how many.
-FACTS = table("""
-    legs | on | spider | spiders | 8
-    legs | on | ant | ants | 6
-    legs | on | beetle | beetles | 6
-    legs | on | dog | dogs | 4
-    legs | on | cow | cows | 4
-    legs | on | frog | frogs | 4
-    legs | on | hen | hens | 2
-    wings | on | gull | gulls | 2
-    arms | on | octopus | octopuses | 8
-    wheels | on | car | cars | 4
-    wheels | on | bicycle | bicycles | 2
-    wheels | on | tricycle | tricycles | 3
-    days | in | week | weeks | 7
-    months | in | year | years | 12
-    hours | in | day | days | 24
-    minutes | in | hour | hours | 60
-    seconds | in | minute | minutes | 60
-    years | in | decade | decades | 10
-    cents | in | dollar | dollars | 100
-    cents | in | nickel | nickels | 5
-    cents | in | dime | dimes | 10
-    sides | on | triangle | triangles | 3
-    sides | on | square | squares | 4
-    sides | on | hexagon | hexagons | 6
-    faces | on | cube | cubes | 6
-    fingers | on | hand | hands | 5
-    strings | on | violin | violins | 4
-    shoes | in | pair | pairs | 2
 """)
 WALKERS = tuple(row for row in FACTS if row[0] == "legs")
 RIDES = tuple(row for row in FACTS if row[0] == "wheels")
@@ -69,8 +40,6 @@ JOBS = words("works sleeps reads drives cooks hikes swims paints")
 STAYS = phrases("""
     was away | stayed at home | was in town | waited | was on the road | stayed with a friend | was abroad
 """)
-WEEKDAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-MONTHS = words("January February March April May June July August September October November December")
 
 
 def make(rng: random.Random) -> tuple[str, str]:

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clbench.data.mini.draw import between, capital, chance, distinct, phrases, pick, words
+from clbench.data.mini.draw import between, capital, chance, distinct, pick
 from clbench.data.mini.templates import MATH
+from clbench.data.words.notation import phrases, words
+from clbench.data.words.physics import ATOMS, STUFFS, THINGS
 
 if TYPE_CHECKING:
     import random
 
-THINGS = phrases("""
-    a cart | a boat | a drone | a snail | a ball | a bus | a train | a sled | a barge | a robot | a rocket | a kite
-    a wheel | a crate | a stone | a toy car | a puck | a horse | a cyclist | a runner | a fox | a trolley | a glider
-    a skater | a wagon | a canoe | a beetle | a swimmer | a truck | a tram | a log | a skier
-""")
-STUFFS = words("oil tar sand resin wax glue milk paint cork clay ink salt honey gel mud chalk foam slag ore brine")
 PARTS = phrases("""
     a wire | a lamp | a coil | a motor | a heater | a bell | a fan | a radio | a pump | a sensor | a switch | a fuse
 """)
@@ -72,8 +68,6 @@ DIFFERENCES = phrases("""
     {thing} slows from {0} m/s to {1} m/s. Find the loss of speed.
     of {0} g of {stuff}, {1} g are left. How many g are gone?
 """)
-# Names as in a school book: these four weigh what they weigh.
-ATOMS = {"H": 1, "C": 12, "N": 14, "O": 16}
 COMPOUNDS = words("""
     velmite bordane tashol grilene fepane zulite karbol dimene nobane ravine silite toral lumene haxane pimol
     drolane wugite omane tesk ulane

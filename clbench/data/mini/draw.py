@@ -1,4 +1,4 @@
-"""Random choices that are the same on every Python, and lexicons written as plain text.
+"""Random choices that are the same on every Python.
 
 Of everything in `random`, the documentation promises only that `Random(int).random()` keeps its sequence from one
 Python to the next; `choice`, `shuffle` and `randrange` have changed before. So everything here is built on `random()`.
@@ -42,22 +42,6 @@ def distinct(rng: random.Random, items: Sequence[T], count: int) -> list[T]:
 def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
     """All items in random order."""
     return distinct(rng, items, len(items))
-
-
-def words(text: str) -> tuple[str, ...]:
-    """A lexicon of single words: `words("red blue")`."""
-    return tuple(text.split())
-
-
-def phrases(text: str) -> tuple[str, ...]:
-    """A lexicon of phrases, separated by bars or line ends: `phrases("so far | at last")`."""
-    return tuple(part for line in text.splitlines() for part in (cell.strip() for cell in line.split("|")) if part)
-
-
-def table(text: str) -> tuple[tuple[str, ...], ...]:
-    """A lexicon with several forms a word: one word a line or before a semicolon, its forms between bars."""
-    rows = [row for row in text.replace(";", "\n").splitlines() if row.strip()]
-    return tuple(tuple(cell.strip() for cell in row.split("|")) for row in rows)
 
 
 def capital(text: str) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clbench.data.mini.draw import capital, table, words
+from clbench.data.mini.draw import capital
+from clbench.data.words import german
 
 ACCUSATIVE = {"m": "einen", "f": "eine", "n": "ein"}
 NOMINATIVE = {"m": "ein", "f": "eine", "n": "ein"}
@@ -86,50 +87,5 @@ class Event(NamedTuple):
         return f"{capital(self.actor.nominative)} {auxiliary} {self.place} {what} {verb}."
 
 
-ACTORS = tuple(Actor(*row) for row in table("""
-    die Gemeinde        | von der Gemeinde    | f
-    die Stadt           | von der Stadt       | f
-    der Kanton          | vom Kanton          | m
-    der Turnverein      | vom Turnverein      | m
-    das Museum          | vom Museum          | n
-    das Spital          | vom Spital          | n
-    die Schule          | von der Schule      | f
-    ein Bauer           | von einem Bauern    | m
-    eine Lehrerin       | von einer Lehrerin  | f
-    ein Schreiner       | von einem Schreiner | m
-    die Feuerwehr       | von der Feuerwehr   | f
-    eine Firma          | von einer Firma     | f
-    der Quartierverein  | vom Quartierverein  | m
-    ein Ehepaar         | von einem Ehepaar   | n
-    die Polizei         | von der Polizei     | f
-    eine Rentnerin      | von einer Rentnerin | f
-    ein Student         | von einem Studenten | m
-    die Kirche          | von der Kirche      | f
-    das Hotel           | vom Hotel           | n
-    ein Nachbar         | von einem Nachbarn  | m
-    eine Gärtnerin      | von einer Gärtnerin | f
-    der Zirkus          | vom Zirkus          | m
-    die Universität     | von der Universität | f
-    das Theater         | vom Theater         | n
-    ein Förster         | von einem Förster   | m
-    eine Bäckerin       | von einer Bäckerin  | f
-    der Zoo             | vom Zoo             | m
-    das Forstamt        | vom Forstamt        | n
-"""))  # fmt: skip
-# Participle and plain participle, infinitive with zu and plain infinitive; then the objects, each with its gender.
-DEEDS = tuple((Verb(*row[:4]), tuple(tuple(noun.split()) for noun in row[4].split(", "))) for row in table("""
-    errichtet | gebaut | zu errichten | bauen | Brücke f, Turm m, Halle f, Schulhaus n, Spielplatz m, Mauer f, Stall m
-    erworben | gekauft | zu erwerben | kaufen | Bus m, Scheune f, Grundstück n, Gemälde n, Wiese f, Traktor m, Orgel f
-    veräussert | verkauft | zu veräussern | verkaufen | Villa f, Wald m, Boot n, Sammlung f, Lastwagen m, Haus n, Uhr f
-    instand gesetzt | repariert | instand zu setzen | reparieren | Dach n, Strasse f, Brunnen m, Glocke f, Tor n, Steg m
-    aufgespürt | gefunden | aufzuspüren | finden | Katze f, Schatz m, Kiste f, Grab n, Hund m, Münze f, Auto n
-    abgetragen | abgerissen | abzutragen | abreissen | Kamin m, Fabrik f, Kino n, Bahnhof m, Garage f, Lagerhaus n
-    entwickelt | gemacht | zu entwickeln | machen | Film m, Lampe f, Spiel n, Karte f, Plan m, Rad n, Maschine f
-    beseitigt | entfernt | zu beseitigen | entfernen | Zaun m, Baum m, Hecke f, Plakat n, Schild n, Ampel f, Felsen m
-    präsentiert | gezeigt | zu präsentieren | zeigen | Modell n, Entwurf m, Skulptur f, Fund m, Maske f, Buch n
-    verfasst | geschrieben | zu verfassen | schreiben | Bericht m, Brief m, Roman m, Chronik f, Gesuch n, Lied n
-    gespendet | verschenkt | zu spenden | verschenken | Sitzbank f, Ofen m, Klavier n, Linde f, Zelt n, Rutschbahn f
-"""))  # fmt: skip
-ADJECTIVES = words("""
-    klein gross bunt schlicht schön ungewöhnlich auffällig umstritten wertvoll stattlich bescheiden seltsam markant
-""")
+ACTORS = tuple(Actor(*row) for row in german.ACTORS)
+DEEDS = tuple((Verb(*row[:4]), tuple(tuple(noun.split()) for noun in row[4].split(", "))) for row in german.DEEDS)

@@ -8,40 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from clbench.data.mini.draw import between, capital, chance, distinct, phrases, pick, table, words
+from clbench.data.mini.draw import between, capital, chance, distinct, pick
 from clbench.data.mini.templates import MEETING
+from clbench.data.words import council
+from clbench.data.words.notation import phrases, table, words
 
 if TYPE_CHECKING:
     import random
 
-NAMES = words("""
-    Ruiz Oduya Lind Takeda Marsh Bellamy Novak Ferro Osei Quinn Hale Petrov Sato Adeyemi Vogel Kowal Dunne
-    Ibarra Roux Castell Nyman Okoro Pryce Zeller Amari Bloom Corvin Dahl Estrada Falk Grieve Holm Ivers Jurado
-    Kessel Loomis Mbeki Nash
-""")
+# Where a council of `mini` says it in fewer words than the world's.
+SHORTER = {
+    "Lindgren": "Lind",
+    "two snow plows": "snow plows",
+    "safer crossings": "crosswalks",
+    "raising the fee for stalls": "raising stall fees",
+    "by the east bridge": "by the bridge",
+    "in the rose garden": "in the garden",
+}
+NAMES, THINGS, RULES, PLACES = (
+    tuple(SHORTER.get(one, one) for one in known)
+    for known in (council.NAMES, council.THINGS, council.RULES, council.PLACES)
+)
 KINDS = table("""
     Resolution | a resolution
     Ordinance  | an ordinance
     Council Bill | a bill
     Motion     | a motion
-""")
-THINGS = phrases("""
-    new lamps | benches | a playground | bike racks | fifty trees | a bus shelter | drain pipes | a flood wall
-    bookshelves | fire hoses | snow plows | a water tank | paint | crosswalks | a skate ramp | solar panels
-    roof repairs | a dog run | radios | ramps | window frames | rain gardens | a tool shed | speed signs
-    a small stage
-""")
-RULES = phrases("""
-    banning trucks | limiting noise | allowing food carts | closing one lane | opening a night market
-    lowering the speed | ending free parking | adding a bus stop | protecting old trees | moving the fence
-    extending hours | allowing dogs | requiring permits | banning fireworks | widening the path
-    raising stall fees
-""")
-PLACES = phrases("""
-    in the river park | on Mill Street | at the library | at the harbor | in Oak Square | on Canal Road
-    at the old depot | near the school | in the Fifth Ward | on Pine Hill | at the fire hall | by the bridge
-    at the market | on Tower Lane | in the garden | at City Hall | along the creek | at the bus yard
-    on Station Road | at the north gate
 """)
 CHAT = phrases("""
     Is my microphone on? | We thank the crew. | My neighbors like it. | I walk there daily. | I have no questions.

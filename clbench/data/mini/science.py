@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clbench.data.mini import science_facts as facts
 from clbench.data.mini.draw import between, capital, chance, distinct, pick, shuffled
 from clbench.data.mini.templates import SCIENCE
+from clbench.data.words import science as words
 
 if TYPE_CHECKING:
     import random
@@ -37,8 +38,8 @@ def make(rng: random.Random) -> tuple[str, str]:
 
 
 def _magnets(rng: random.Random) -> Item:
-    one, two = pick(rng, facts.POLES), pick(rng, facts.POLES)
-    name, (first, second) = pick(rng, facts.NAMES), distinct(rng, facts.COLORS, 2)
+    one, two = pick(rng, words.POLES), pick(rng, words.POLES)
+    name, (first, second) = pick(rng, words.NAMES), distinct(rng, words.COLORS, 2)
     right = "repel" if one == two else "attract"
     question = f"{name} holds the {one} pole of a {first} magnet to the {two} pole of a {second} one. What do they do?"
     return Item(question, right, ("attract", "repel"), f"{'like' if one == two else 'unlike'} poles {right}.")
@@ -48,38 +49,38 @@ def _state(rng: random.Random) -> Item:
     states = tuple(facts.STATES)
     right = pick(rng, states)
     thing = pick(rng, facts.STATES[right])
-    question = f"{pick(rng, facts.NAMES)} finds {thing} in the {pick(rng, facts.ROOMS)}. What is it?"
+    question = f"{pick(rng, words.NAMES)} finds {thing} in the {pick(rng, facts.ROOMS)}. What is it?"
     return Item(question, right, states, f"{thing} is {right}.")
 
 
 def _estimate(rng: random.Random) -> Item:
-    quantity, things = pick(rng, facts.UNITS)
+    quantity, things = pick(rng, words.UNITS)
     fitting, other = distinct(rng, tuple(things), 2)
     thing, number = pick(rng, things[fitting]), between(rng, 2, 12)
     right, wrong = f"{number} {fitting}", f"{number} {other}"
-    question = f"{pick(rng, facts.NAMES)} guesses the {quantity} of {thing}. Which guess is better?"
+    question = f"{pick(rng, words.NAMES)} guesses the {quantity} of {thing}. Which guess is better?"
     return Item(question, right, tuple(shuffled(rng, (right, wrong))), f"{thing} is nearer to {right}.")
 
 
 def _turn(rng: random.Random) -> Item:
-    start, way, name = between(rng, 0, 3), pick(rng, tuple(facts.TURNS)), pick(rng, facts.NAMES)
-    right = facts.COMPASS[(start + facts.TURNS[way]) % 4]
-    question = f"{name} {pick(rng, facts.GOES)} {facts.COMPASS[start]} and turns {way}. Which way does {name} go now?"
-    why = f"turning {way} from {facts.COMPASS[start]} leads {right}."
-    return Item(question, right, tuple(facts.COMPASS), why)
+    start, way, name = between(rng, 0, 3), pick(rng, tuple(words.TURNS)), pick(rng, words.NAMES)
+    right = words.COMPASS[(start + words.TURNS[way]) % 4]
+    question = f"{name} {pick(rng, facts.GOES)} {words.COMPASS[start]} and turns {way}. Which way does {name} go now?"
+    why = f"turning {way} from {words.COMPASS[start]} leads {right}."
+    return Item(question, right, tuple(words.COMPASS), why)
 
 
 def _figure(rng: random.Random) -> Item:
-    right, name = pick(rng, tuple(facts.FIGURES)), pick(rng, facts.NAMES)
+    right, name = pick(rng, tuple(facts.FIGURES)), pick(rng, words.NAMES)
     question = f"Which figure of speech is used in this text?\n{_figure_sentence(rng, right, name)}"
     why = f"the text uses {right}: it {facts.FIGURES[right]}."
     return Item(question, right, tuple(facts.FIGURES), why)
 
 
 def _figure_sentence(rng: random.Random, figure: str, name: str) -> str:
-    thing, color = pick(rng, facts.OBJECTS), pick(rng, facts.COLORS)
+    thing, color = pick(rng, words.OBJECTS), pick(rng, words.COLORS)
     if figure == "simile":
-        return f"{name}'s {color} {thing} was as {pick(rng, facts.LIKENESSES)} as a {pick(rng, facts.OBJECTS)}."
+        return f"{name}'s {color} {thing} was as {pick(rng, facts.LIKENESSES)} as a {pick(rng, words.OBJECTS)}."
     if figure == "alliteration":
         return f"{capital(' '.join(pick(rng, facts.ALLITERATION)))}, said {name} by the {thing}."
     if figure == "personification":
@@ -89,7 +90,7 @@ def _figure_sentence(rng: random.Random, figure: str, name: str) -> str:
 
 def _creatures(rng: random.Random, count: int) -> list[str]:
     """Invented names that share no syllable."""
-    parts = distinct(rng, facts.SYLLABLES, 2 * count)
+    parts = distinct(rng, words.SYLLABLES, 2 * count)
     return [first + second for first, second in zip(parts[::2], parts[1::2], strict=True)]
 
 
@@ -101,9 +102,9 @@ def _habitat(rng: random.Random) -> Item:
 
 
 def _compare(rng: random.Random) -> Item:
-    noun, quantity, unit, most, least = pick(rng, facts.SCALES)
+    noun, quantity, unit, most, least = pick(rng, words.SCALES)
     count = between(rng, 2, 4)
-    colors, values = distinct(rng, facts.COLORS, count), distinct(rng, range(2, 100), count)
+    colors, values = distinct(rng, words.COLORS, count), distinct(rng, range(2, 100), count)
     wanted, best = (most, max(values)) if chance(rng, 0.5) else (least, min(values))
     options = [f"the {color} {noun}" for color in colors]
     right = options[values.index(best)]
@@ -113,10 +114,10 @@ def _compare(rng: random.Random) -> Item:
 
 
 def _tense(rng: random.Random) -> Item:
-    (base, past), right = pick(rng, facts.VERBS), pick(rng, ("past", "present", "future"))
+    (base, past), right = pick(rng, words.VERBS), pick(rng, ("past", "present", "future"))
     third = f"{base}es" if base.endswith(("sh", "ch")) else f"{base}s"
     verb = {"past": past, "present": third, "future": f"will {base}"}[right]
-    sentence = f"{pick(rng, facts.NAMES)} {verb} the {pick(rng, facts.COLORS)} {pick(rng, facts.OBJECTS)}."
+    sentence = f"{pick(rng, words.NAMES)} {verb} the {pick(rng, words.COLORS)} {pick(rng, words.OBJECTS)}."
     question = f"Which tense does the sentence use?\n{sentence}"
     tenses = ("past tense", "present tense", "future tense")
     return Item(question, f"{right} tense", tenses, f"{verb} is in the {right} tense.")
@@ -130,30 +131,30 @@ def _alphabet(rng: random.Random) -> Item:
 
 
 def _conductor(rng: random.Random) -> Item:
-    metal, other = pick(rng, facts.METALS), distinct(rng, facts.INSULATORS, between(rng, 1, 2))
+    metal, other = pick(rng, words.METALS), distinct(rng, words.INSULATORS, between(rng, 1, 2))
     right, wrong = (
         f"a {metal} {pick(rng, facts.SHAPES)}",
         tuple(f"a {stuff} {pick(rng, facts.SHAPES)}" for stuff in other),
     )
     question = (
-        f"{pick(rng, facts.NAMES)} wires up a {pick(rng, facts.COLORS)} lamp. Which object lets electricity pass?"
+        f"{pick(rng, words.NAMES)} wires up a {pick(rng, words.COLORS)} lamp. Which object lets electricity pass?"
     )
     return Item(question, right, tuple(shuffled(rng, (right, *wrong))), f"{right} does, for {metal} is a metal.")
 
 
 def _force(rng: random.Random) -> Item:
-    right, verbs, way = pick(rng, (("a push", facts.PUSHES, "away from"), ("a pull", facts.PULLS, "towards")))
-    verb, name = pick(rng, verbs), pick(rng, facts.NAMES)
-    question = f"{name} {verb} a {pick(rng, facts.COLORS)} {pick(rng, facts.OBJECTS)}. Which kind of force is this?"
+    right, verbs, way = pick(rng, (("a push", words.PUSHES, "away from"), ("a pull", words.PULLS, "towards")))
+    verb, name = pick(rng, verbs), pick(rng, words.NAMES)
+    question = f"{name} {verb} a {pick(rng, words.COLORS)} {pick(rng, words.OBJECTS)}. Which kind of force is this?"
     return Item(question, right, ("a pull", "a push"), f"{name} {verb} it {way} the body, which is {right}.")
 
 
 def _change(rng: random.Random) -> Item:
-    kinds = (("physical", facts.PHYSICAL, "keeps"), ("chemical", facts.CHEMICAL, "changes"))
+    kinds = (("physical", words.PHYSICAL, "keeps"), ("chemical", words.CHEMICAL, "changes"))
     right, actions, does = pick(rng, kinds)
-    action, stuff = pick(rng, actions), pick(rng, facts.MATTER)
+    action, stuff = pick(rng, actions), pick(rng, words.MATTER)
     question = (
-        f"{pick(rng, facts.NAMES)} is {action} {stuff} in the {pick(rng, facts.ROOMS)}. What kind of change is this?"
+        f"{pick(rng, words.NAMES)} is {action} {stuff} in the {pick(rng, facts.ROOMS)}. What kind of change is this?"
     )
     why = f"{action} {does} the substance, so this is a {right} change."
     return Item(question, f"a {right} change", ("a chemical change", "a physical change"), why)

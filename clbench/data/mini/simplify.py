@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clbench.data.mini.draw import between, capital, distinct, phrases, pick, words
-from clbench.data.mini.german import ACTORS, ADJECTIVES, DEEDS, Event
+from clbench.data.mini.draw import between, capital, distinct, pick
+from clbench.data.mini.german import ACTORS, DEEDS, Event
 from clbench.data.mini.templates import SIMPLIFY
+from clbench.data.words.german import ADJECTIVES, PLACES
+from clbench.data.words.notation import phrases, words
 
 if TYPE_CHECKING:
     import random
 
-PLACES = phrases("""
-    in Birkwil | in Oberlinden | am Seeufer | in der Altstadt | beim Bahnhof | in Rosental | auf dem Hügel
-    im Dorf Matten | in Niederau | am Waldrand | in Kirchfeld | in Sonnrüti | am Marktplatz | in Talbach
-    beim Hafen | in Ahornegg | im Nordquartier | in Feldmoos | am Stadtrand | in Brunnau | neben der Mühle
-    in Steinhof | in Grünegg | am Fluss
-""")
 TIMES = phrases("""
     am Montag | am Dienstagabend | in der Nacht auf Mittwoch | gestern Nachmittag | im Frühling | Anfang Mai
     vergangene Woche | nach langer Planung | kurz vor Weihnachten | im Oktober | am Wochenende | überraschend

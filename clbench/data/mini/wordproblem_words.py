@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clbench.data.mini.draw import phrases, table, words
+from clbench.data.words.notation import phrases, table, words
 
 GIRLS = words("""
     Anna Clara Emma Ida Kate Maria Olga Grace Ada Ella Greta Irma Katya Mina Paula Selma Ulla Wanda Xenia Zora Bella

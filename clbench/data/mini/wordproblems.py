@@ -16,10 +16,11 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from clbench.data.mini.draw import between, capital, chance, distinct, phrases, pick
+from clbench.data.mini.draw import between, capital, chance, distinct, pick
 from clbench.data.mini.splits import split_of
 from clbench.data.mini.templates import WORDPROBLEM
 from clbench.data.mini.wordproblem_words import BOYS, GIRLS, THEMES
+from clbench.data.words.notation import phrases
 
 if TYPE_CHECKING:
     import random

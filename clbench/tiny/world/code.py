@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clbench.data.words import code as w
 from clbench.tiny.world.record import Item
-from clbench.tiny.world.words import code as w
 
 if TYPE_CHECKING:
     from clbench.tiny.world.record import Dice

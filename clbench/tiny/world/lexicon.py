@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clbench.tiny.world.words.forms import words
+from clbench.data.words.notation import words
 
 WORDS = words("""
     time year people way day man thing woman life child world school state family student group country problem

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clbench.data.words import council as w
+from clbench.data.words.notation import phrases
 from clbench.tiny.world.entities import names
 from clbench.tiny.world.record import Item
-from clbench.tiny.world.words import council as w
-from clbench.tiny.world.words.forms import phrases
 
 if TYPE_CHECKING:
     from clbench.tiny.world.record import Dice

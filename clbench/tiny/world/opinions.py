@@ -6,7 +6,7 @@ them, and the instructions, are this module's own.
 
 from __future__ import annotations
 
-from clbench.tiny.world.words.forms import phrases, words
+from clbench.data.words.notation import phrases, words
 
 ZH_TARGETS = words("""
     手机 电脑 公园 医院 地铁 电影 足球 咖啡 网络课程 电动汽车 养猫 养狗 早起 跑步 加班 网购 旅行

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clbench.data.words import german as w
+from clbench.data.words.notation import phrases
 from clbench.tiny.world.record import Item
-from clbench.tiny.world.words import german as w
-from clbench.tiny.world.words.forms import phrases
 
 if TYPE_CHECKING:
     from clbench.tiny.world.record import Dice

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clbench.data.words import policy as w
 from clbench.tiny.world import opinions as o
 from clbench.tiny.world.record import Item
 from clbench.tiny.world.stance import asked
-from clbench.tiny.world.words import policy as w
 
 if TYPE_CHECKING:
     from clbench.tiny.world.record import Dice

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clbench.data.words import science as w
 from clbench.tiny.world.choices import posed
 from clbench.tiny.world.record import Item
-from clbench.tiny.world.words import science as w
 
 if TYPE_CHECKING:
     from clbench.tiny.world.record import Dice

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clbench.data.words import stance as w
 from clbench.tiny.world import opinions as o
 from clbench.tiny.world.record import Item
-from clbench.tiny.world.words import stance as w
 
 if TYPE_CHECKING:
     from clbench.tiny.world.record import Dice

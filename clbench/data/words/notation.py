@@ -14,5 +14,6 @@ def phrases(text: str) -> tuple[str, ...]:
 
 
 def table(text: str) -> tuple[tuple[str, ...], ...]:
-    """One word a line, its forms between bars."""
-    return tuple(tuple(cell.strip() for cell in line.split("|")) for line in text.splitlines() if line.strip())
+    """Several forms a word: one word a line or before a semicolon, its forms between bars."""
+    rows = [row for row in text.replace(";", "\n").splitlines() if row.strip()]
+    return tuple(tuple(cell.strip() for cell in row.split("|")) for row in rows)

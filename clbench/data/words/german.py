@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clbench.tiny.world.words.forms import phrases, table, words
+from clbench.data.words.notation import phrases, table, words
 
 ACTORS = table("""
     die Gemeinde        | von der Gemeinde    | f
@@ -48,12 +48,12 @@ DEEDS = table("""
     verfasst | geschrieben | zu verfassen | schreiben | Bericht m, Brief m, Roman m, Chronik f, Gesuch n, Lied n
     gespendet | verschenkt | zu spenden | verschenken | Sitzbank f, Ofen m, Klavier n, Linde f, Zelt n, Rutschbahn f
 """)
-ADJECTIVES = words(
-    "klein gross bunt schlicht schön ungewöhnlich auffällig umstritten wertvoll stattlich bescheiden seltsam markant"
-)
+ADJECTIVES = words("""
+    klein gross bunt schlicht schön ungewöhnlich auffällig umstritten wertvoll stattlich bescheiden seltsam markant
+""")
 PLACES = phrases("""
     in Birkwil | in Oberlinden | am Seeufer | in der Altstadt | beim Bahnhof | in Rosental | auf dem Hügel
-    im Dorf Matten
-    in Niederau | am Waldrand | in Kirchfeld | in Sonnrüti | am Marktplatz | in Talbach | beim Hafen | in Ahornegg
-    im Nordquartier | in Feldmoos | am Stadtrand | in Brunnau | neben der Mühle | in Steinhof | in Grünegg | am Fluss
+    im Dorf Matten | in Niederau | am Waldrand | in Kirchfeld | in Sonnrüti | am Marktplatz | in Talbach
+    beim Hafen | in Ahornegg | im Nordquartier | in Feldmoos | am Stadtrand | in Brunnau | neben der Mühle
+    in Steinhof | in Grünegg | am Fluss
 """)

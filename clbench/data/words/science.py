@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clbench.tiny.world.words.forms import phrases, table, words
+from clbench.data.words.notation import phrases, table, words
 
 NAMES = words("""
-    Ana Ben Cleo Dov Emil Fay Gus Hana Ivo June Kai Lena Milo Nora Otto Pia Quin Rosa Sven Tara Uma Vito Wren Yara Zeno
-    Alma Bram Cora Dina Elio Fritz Gina Hugo Ines Joel Kira Leo Mara Nils Olga
+    Ana Ben Cleo Dov Emil Fay Gus Hana Ivo June Kai Lena Milo Nora Otto Pia Quin Rosa Sven Tara Uma Vito Wren Yara
+    Zeno Alma Bram Cora Dina Elio Fritz Gina Hugo Ines Joel Kira Leo Mara Nils Olga
 """)
 COLORS = words("red blue green gray white black brown pink")
 POLES = words("north south")
@@ -62,15 +62,14 @@ SCALES = table("""
     lamp | power | watts | brightest | dimmest
 """)
 VERBS = table("""
-    paint | painted \n wash | washed \n clean | cleaned \n visit | visited \n mend | mended \n open | opened
-    pull | pulled
-    lift | lifted \n touch | touched \n draw | drew \n climb | climbed \n watch | watched
+    paint | painted; wash | washed; clean | cleaned; visit | visited; mend | mended; open | opened; pull | pulled
+    lift | lifted; touch | touched; draw | drew; climb | climbed; watch | watched
 """)
 OBJECTS = words("fence door gate boat box cart table chair lamp drum kite wall bench ladder")
-METALS, INSULATORS = words("copper steel brass silver nickel tin"), words("rubber wood glass wool clay paper")
-PUSHES, PULLS = words("kicks shoves presses throws nudges bumps"), words("drags tows tugs hauls reels yanks")
+METALS = words("copper steel brass silver nickel tin")
+INSULATORS = words("rubber wood glass wool clay paper")
+PUSHES = words("kicks shoves presses throws nudges bumps")
+PULLS = words("drags tows tugs hauls reels yanks")
 MATTER = words("paper wood straw cloth cardboard rope bark cotton hay bread leather felt leaves twigs")
-PHYSICAL, CHEMICAL = (
-    words("cutting wetting drying moving shaking pressing"),
-    words("burning charring scorching singeing"),
-)
+PHYSICAL = words("cutting wetting drying moving shaking pressing")
+CHEMICAL = words("burning charring scorching singeing")

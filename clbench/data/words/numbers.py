@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clbench.tiny.world.words.forms import table, words
+from clbench.data.words.notation import table, words
 
 # Part, preposition, whole, wholes, and how many.
 FACTS = table("""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clbench.tiny.world.words.forms import phrases, words
+from clbench.data.words.notation import phrases, words
 
 NAMES = words("""
     Ruiz Oduya Lindgren Takeda Marsh Bellamy Novak Ferro Osei Quinn Hale Petrov Sato Adeyemi Vogel Kowal Dunne Ibarra
