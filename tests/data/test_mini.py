@@ -240,12 +240,12 @@ def test_languages() -> None:
 
 def lexicons(form: str) -> dict[str, tuple[object, ...]]:
     helpers = {
-        "scienceqa": ["science_facts"],
-        "20minuten": ["simplify", "german"],
-        "wordproblem": ["wordproblem_words"],
+        "scienceqa": ["mini.science_facts", "words.science"],
+        "20minuten": ["mini.simplify", "mini.german"],
+        "wordproblem": ["mini.wordproblem_words"],
     }
-    names = helpers.get(form, [FORMS[form].make.__module__.rpartition(".")[2]])
-    modules = [importlib.import_module(f"clbench.data.mini.{name}") for name in names]
+    names = helpers.get(form, [FORMS[form].make.__module__.removeprefix("clbench.data.")])
+    modules = [importlib.import_module(f"clbench.data.{name}") for name in names]
     return {
         name: value
         for module in modules
