@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 API_VERSION = 1
 """Version of the contract between clbench and its plugins: hook signatures and the `Method` class."""
 
+# What packages may import, all of it: a name here keeps its place and its meaning. `docs/api.md` has a line for each.
 _PUBLIC = {
     "Capability": "clbench.methods.methodspec",
     "ClbenchError": "clbench.base.errors",
@@ -27,6 +28,30 @@ _PUBLIC = {
     "SummarySpec": "clbench.metrics.summaries",
     "hookimpl": "clbench.plugins.hookspecs",
 }
+"""Names of `clbench` itself, and where they stand."""
+_PUBLIC_ELSEWHERE = {
+    "clbench.testing": ("conformance", "check", "Outcome"),
+    "clbench.base.atomic": ("write_json", "write_text"),
+    "clbench.base.errors": (
+        "DataError",
+        "FileError",
+        "ModelError",
+        "OptionError",
+        "PluginError",
+        "RunError",
+        "UnknownNameError",
+        "did_you_mean",
+        "pydantic_line",
+    ),
+    "clbench.base.hashing": ("digest", "file_digest"),
+    "clbench.data.batches": ("IGNORE", "collate"),
+    "clbench.data.records": ("read_examples",),
+    "clbench.data.tokenising": ("Encoded", "Encoder"),
+    "clbench.models.drift": ("block_of",),
+    "clbench.spec.external": ("ExternalProbe", "Judged"),
+    "clbench.training.losses": ("evaluating", "forward"),
+}
+"""Names that are imported from where they stand. Every hook of `clbench.plugins.hookspecs` is public too."""
 
 if TYPE_CHECKING:
     from clbench.base.errors import ClbenchError as ClbenchError

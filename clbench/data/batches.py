@@ -9,7 +9,8 @@ import torch
 
 from clbench.data.tokenising import Encoded
 
-IGNORE = -100  # torch's label for "no loss here"
+IGNORE = -100
+"""torch's label for "no loss here"."""
 
 
 def steps_of_epoch(size: int, *, global_batch: int, rng: random.Random) -> list[list[int]]:

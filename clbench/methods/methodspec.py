@@ -27,6 +27,7 @@ Capability = Literal[
     "extra_backward",  # further passes each step
     "sharded_ok",  # exact when parameters or gradients are sharded
 ]
+"""What a method touches and needs, by which `compose` refuses pairs that cannot go together."""
 
 Regime = Literal["sequential", "joint", "single", "frozen"]
 """How experiences reach the model: one after the other; all at once; each from the base model; not at all."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PROJECT = "clbench"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""
 
 
 # --- registration: called once, results validated ---------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clbench.data.example import Example
+from clbench import Example
 from clbench.data.sources import load_stream_data
 from clbench.data.tokenising import Encoder
 from clbench.engine.words import find_stream

@@ -11,7 +11,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from clbench.data.example import Example
+from clbench import Example
 from clbench_avalanche.loading import load, own_randomness
 
 Policy = Literal["reservoir", "experience_balanced"]

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from avalanche.training.plugins import SupervisedPlugin
 
-from clbench import Run
+from clbench import Example, Run
 from clbench.base.errors import OptionError
-from clbench.data.example import Example
 from clbench_avalanche.catalogue import CALLED
 
 if TYPE_CHECKING:

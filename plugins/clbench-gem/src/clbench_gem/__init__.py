@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clbench import MethodSpec, hookimpl
-from clbench.methods.methodspec import Capability
+from clbench import Capability, MethodSpec, hookimpl
 
 CAPABILITIES: frozenset[Capability] = frozenset({"edits_gradients", "stores_examples", "extra_backward"})
 

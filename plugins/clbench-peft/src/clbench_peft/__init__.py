@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clbench import MethodSpec, hookimpl
-from clbench.methods.methodspec import Capability
+from clbench import Capability, MethodSpec, hookimpl
 
 _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
 
