@@ -1,5 +1,8 @@
 """The command line. One module a command; each imports what it needs when it is called, so that help is immediate.
 
+In: words of a user. Out: tables, one JSON document or a line that says what is wrong. A change here may touch what is
+said and never what is computed: a command calls one function of a room below and shows what it gives.
+
 Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 130 interrupted.
 """
 

@@ -1,4 +1,8 @@
-"""Records to one self-contained HTML page, a pure function. See `page.render`."""
+"""Records to one self-contained HTML page.
+
+In: records, or run directories as far as they have come. Out: HTML, a pure function of them: no script, no network, and
+every text from outside escaped (`html`). A change here may touch how a number is drawn and never what it is.
+"""
 
 from clbench.report.page import render
 from clbench.report.subject import Subject, of_record, of_run_dir

@@ -5,6 +5,9 @@ score is the plain mean over all its records. Scales are 0 to 1 everywhere: what
 (edit similarity, SARI) is divided by 100 here, once. *Strict* scorers give what the TRACE repository computes, bit
 for bit where it does not crash; *lenient* ones forgive the format, so that forgetting can be told from drift.
 
+In: texts of one record. Out: a number. A change that moves any score raises `VERSION`, which makes new boards; a new
+scorer is a function in a module here and a line in the table below.
+
     spec = SCORERS["rouge_l"]
     mean_score(load_scorer(spec), records)
 

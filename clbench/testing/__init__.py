@@ -8,6 +8,9 @@ In a plugin's tests:
 
 On the command line: `clbench check mofo --identity mofo.fraction=1`. What each property means, and what cannot be
 found out this way, is in `docs/conformance.md`.
+
+In: a method's name and options. Out: an `Outcome` a property. The names here are public; a property that is made
+stricter can fail packages that passed, so it is said in the changelog.
 """
 
 from __future__ import annotations
