@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from clbench.base.errors import ModelError
+from clbench.data.example import Example
 from clbench.data.probes import is_foreign
 from clbench.data.tokenising import Encoder
 from clbench.methods.episodes import due, episodes, num_steps
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from clbench.runs.runconfig import RunConfig
 
 BYTES_PER_PARAMETER = 16  # fp32 weights, gradients and AdamW's two moments
+PART = 4096  # examples that are tokenised at once
 CHECKPOINT_BYTES_PER_PARAMETER = 12  # the same without gradients
 
 
@@ -50,20 +53,19 @@ def estimate(config: RunConfig) -> Estimate:
     plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
     tokenizer = load_tokenizer(config.model)
     encoder = Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens)
-    encoded = [encoder.examples(one.train)[0] for one in config.data]
+    sizes = [_sizes(encoder, one.train) for one in config.data]
     epochs = plan.epochs()
     asked = _asked(config)
     parameters, vocabulary = _size(config)
-    longest = max(one.num_answer for examples in encoded for one in examples) + 1
+    longest = max(one.longest for one in sizes) + 1
     limit = protocol.max_answer_tokens
     trained = 0 if regime == "frozen" else 1
     return Estimate(
         parameters=parameters,
         steps=num_steps(
-            [len(one) for one in encoded], epochs=epochs, global_batch=protocol.global_batch, regime=regime
+            [len(one.train) for one in config.data], epochs=epochs, global_batch=protocol.global_batch, regime=regime
         ),
-        train_tokens=trained
-        * sum(times * sum(len(one.ids) for one in examples) for times, examples in zip(epochs, encoded, strict=True)),
+        train_tokens=trained * sum(times * one.tokens for times, one in zip(epochs, sizes, strict=True)),
         prompts=sum(len(one.test) for one in asked),
         max_generated_tokens=sum(
             len(one.test) * (one.task.max_new_tokens if is_foreign(one) else min(one.task.max_new_tokens, limit))
@@ -74,6 +76,23 @@ def estimate(config: RunConfig) -> Estimate:
         logits_bytes=4 * min(config.runtime.micro_batch, protocol.global_batch) * longest * vocabulary,
         checkpoint_bytes=parameters * CHECKPOINT_BYTES_PER_PARAMETER * trained,
     )
+
+
+class _Sizes(NamedTuple):
+    """Of one task's training examples: all their tokens, and the longest answer's."""
+
+    tokens: int
+    longest: int
+
+
+def _sizes(encoder: Encoder, examples: Sequence[Example]) -> _Sizes:
+    """A part at a time: the tokens of a million records take gigabytes."""
+    tokens = longest = 0
+    for start in range(0, len(examples), PART):
+        found, _ = encoder.examples(examples[start : start + PART])
+        tokens += sum(len(one.ids) for one in found)
+        longest = max(longest, *(one.num_answer for one in found))
+    return _Sizes(tokens, longest)
 
 
 def _asked(config: RunConfig) -> list[TaskData]:
