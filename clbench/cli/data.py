@@ -1,4 +1,4 @@
-"""`clbench data`: register and verify the official TRACE archive."""
+"""`clbench data`: register and verify the official TRACE archive; look at a file of records."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clbench.base.errors import OptionError, unknown_name
+
 if TYPE_CHECKING:
     from clbench.data.audit import TaskAudit
+    from clbench.spec.protocol import Protocol
+    from clbench.spec.task import Task
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +20,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("add")(add)
     group.command("ls")(ls)
-    app.add_typer(group, name="data", help="Register and verify archives of data.")
+    group.command("look")(look)
+    app.add_typer(group, name="data", help="Register and verify archives of data; look at files.")
 
 
 def add(
@@ -92,3 +97,71 @@ def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
         output.print_table(rows, headings=rows[0])
     else:
         output.console().print("no archive is registered; `clbench data add trace PATH` registers one")
+
+
+def look(
+    file: Annotated[Path, typer.Argument(help="File of records, or a folder that `datasets` saved.")],
+    model: Annotated[str, typer.Option(help="Whose tokenizer: clbench/tiny, a folder, or a Hub id.")] = "clbench/tiny",
+    task: Annotated[str | None, typer.Option(help="Task or probe whose forms, scorer and limits to use.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Stream whose protocol's limits to use.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Such as protocol.max_answer_tokens=64.")] = None,
+    test: Annotated[Path | None, typer.Option(help="File of test records: what they share with FILE.")] = None,
+    split: Annotated[str | None, typer.Option(help="Of a folder of several splits.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show how a file is read and what a model sees of it: before training, not after it."""
+    from dataclasses import asdict
+
+    from clbench.cli import looking, output
+    from clbench.data.tokenising import Encoder
+    from clbench.engine.look import look as look_at
+    from clbench.models.loading import describe, load_tokenizer
+
+    protocol = _protocol(stream, set_ or [])
+    encoder = Encoder(
+        load_tokenizer(describe(model)), max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
+    )
+    found = look_at(file, task=_task(task, protocol), encoder=encoder, split=split, test=test)
+    if json:
+        output.print_json(asdict(found))
+    else:
+        looking.print_look(found, name=str(file), model=model)
+
+
+def _protocol(stream: str | None, settings: list[str]) -> Protocol:
+    """The one whose limits hold: a stream's, or the default one, with the user's changes."""
+    from clbench.engine import words
+    from clbench.plugins.registry import registry
+    from clbench.spec.stream import Stream
+
+    changes = words.parse_settings(settings).get("protocol", {})
+    if stream is None:
+        plain = Stream(stream="look", tasks=("look",))
+        return plain.protocol_of(plain.variants["files"], **changes)
+    loaded, variant = words.find_stream(stream, registry())
+    if variant not in loaded.stream.variants:
+        raise unknown_name(f"variant of stream {loaded.stream.name}", variant, loaded.stream.variants)
+    return loaded.stream.protocol_of(loaded.stream.variants[variant], **changes)
+
+
+def _task(name: str | None, protocol: Protocol) -> Task:
+    """The task that the records are of; where none is named, one that takes their answers as they stand."""
+    from clbench.plugins.registry import registry
+    from clbench.spec.task import Task
+
+    catalog = registry().catalog()
+    if name is None:
+        return Task.model_validate(
+            {
+                "task": "look",
+                "data": {"files": {"test": "look"}},
+                "scorers": {"strict": "exact"},
+                "max_new_tokens": min(protocol.max_answer_tokens, 4096),
+            }
+        )
+    if name in catalog.task_paths:
+        return catalog.task(name)
+    found = catalog.probes(name)
+    if len(found) > 1:
+        raise OptionError(f"--task {name}: is a group; name one of {', '.join(task.name for task, _ in found)}")
+    return found[0][0]

@@ -159,7 +159,7 @@ def _turn(turn: object, *, where: str, keys: tuple[str, str]) -> Turn:
     return ROLES[role], text_of(content, where=where, name=keys[1])
 
 
-_CHAT = "the last turn as the answer, those before it as `User:`, `Assistant:` … headings"
+_CHAT = "turns: the last is the answer, those before it stand under `User:`, `Assistant:` …"
 SHAPES = (
     Shape(("prompt", "answer"), (), _pair("answer")),
     Shape(("prompt", "completion"), (), _pair("completion"), "prompt and answer"),

@@ -46,6 +46,11 @@ def _alike(texts: Sequence[str]) -> int:
 def _texts(config: RunConfig) -> Iterator[str]:
     """Training texts as they stand, and without what all of them share: a record may follow on either."""
     for data in config.data:
-        for one, bare in zip(data.train, questions(data.train), strict=True):
-            yield f"{one.prompt} {one.answer}"
-            yield bare
+        yield from training_texts(data.train)
+
+
+def training_texts(examples: Sequence[Example]) -> Iterator[str]:
+    """Those of one task."""
+    for one, bare in zip(examples, questions(examples), strict=True):
+        yield f"{one.prompt} {one.answer}"
+        yield bare
