@@ -61,7 +61,17 @@ def test_every_hook_is_documented_with_its_arguments():
             assert function.__doc__
 
 
-def test_the_tutorials_method_is_real(tmp_path, run_cli):
+def test_the_commands_of_the_science_check_run(call, home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = commands((ROOT / "docs/science.md").read_text(encoding="utf-8"))
+    assert len(found) == 6
+    for _, *arguments in found:
+        done = call(*arguments, "--dry-run")
+        assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("plugin", ["anchor", "anchor+lora"])
+def test_the_tutorials_method_is_real(tmp_path, run_cli, plugin):
     text = (ROOT / "docs/write-a-method.md").read_text(encoding="utf-8")
     module = tmp_path / "site" / "clbench_anchor"
     module.mkdir(parents=True)
@@ -76,7 +86,7 @@ def test_the_tutorials_method_is_real(tmp_path, run_cli):
         "--stream",
         "trace:mini",
         "--plugin",
-        "anchor",
+        plugin,
         "-o",
         "anchor.strength=0.5",
         "--set",
@@ -84,7 +94,7 @@ def test_the_tutorials_method_is_real(tmp_path, run_cli):
     ]
     done = run_cli("run", *options, *SMALL, "--json", env={"PYTHONPATH": str(tmp_path / "site")})
     assert done.returncode == 0, done.stderr
-    assert '"anchor"' in done.stdout
+    assert f'"{plugin}"' in done.stdout
 
 
 def test_a_stream_of_the_docs_is_valid(tmp_path):

@@ -9,7 +9,7 @@ from clbench.base.errors import UnknownNameError, unknown_name
 from clbench.boards.leaderboard import Row, Values, rows_of
 from clbench.metrics.statistics import Estimate, mean_std, paired_difference, paired_p
 from clbench.metrics.summaries import SummarySpec
-from clbench.runs.record import Record
+from clbench.runs.record import Costs, FootprintPart, Record
 
 METRICS = ("op", "bwt.gem", "learning_accuracy", "retention.facts", "drift.relative_l2", "cost.train_seconds")
 
@@ -53,8 +53,9 @@ def compare(
         metrics: keys of columns.
 
     Raises:
-        UnknownNameError: no such row, or no seed and order that both ran.
+        UnknownNameError: no such row or metric, or no seed and order that both ran.
     """
+    _check_metrics(metrics, summaries, records)
     rows, values = rows_of(records), Values(summaries, records)
     found = []
     for method, baseline in pairs:
@@ -68,6 +69,17 @@ def compare(
             if both:
                 found.append(_comparison(one.label, other.label, metric, both))
     return found
+
+
+def _check_metrics(metrics: Sequence[str], summaries: Sequence[SummarySpec], records: Sequence[Record]) -> None:
+    names = [one.name for one in summaries]
+    costs = [f"cost.{name}" for name, one in Costs.model_fields.items() if one.annotation in (int, float)]
+    footprints = [f"footprint.{name}" for name in FootprintPart.model_fields]
+    drifts = {f"drift.{name}" for one in records for name, value in one.drift.items() if isinstance(value, int | float)}
+    known = {*METRICS, *names, *(f"lenient.{name}" for name in names), *costs, *footprints, *drifts}
+    for metric in metrics:
+        if metric not in known:
+            raise unknown_name("metric", metric, known)
 
 
 def _comparison(method: str, baseline: str, metric: str, pairs: Sequence[tuple[float, float]]) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -39,6 +40,8 @@ def check(
         for outcome in testing.outcomes(subject, properties=only):
             found.append(outcome)
             progress.advance(note=f"{outcome.name} {outcome.status}")
+    if output.debugging():
+        sys.stderr.writelines(dict.fromkeys(one.traceback for one in found))  # several fail by the same
     if json:
         output.print_json({"method": name, "properties": [asdict(one) for one in found]})
     else:

@@ -83,7 +83,12 @@ def _tasks() -> list[dict[str, Any]]:
 
     catalog = registry().catalog()
     return [
-        {"name": task.name, "language": task.language, "scorer": task.scorers.strict, "summary": task.summary}
+        {
+            "name": task.name,
+            "language": task.language,
+            "scorer": "loss" if task.measure == "loss" else task.scorers.strict,
+            "summary": task.summary,
+        }
         for task in map(catalog.task, catalog.task_paths)
     ]
 

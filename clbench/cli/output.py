@@ -24,6 +24,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
+def debugging() -> bool:
+    """Whether `--debug` was given."""
+    return "--debug" in sys.argv
+
+
 def console() -> Console:
     """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
     from rich.console import Console

@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 def score(
     run: Annotated[str | None, typer.Argument(help="Run id or run directory: scores all its predictions.")] = None,
     task: Annotated[str | None, typer.Option(help="Task whose scorers to use, with --predictions.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="JSONL: prompt, prediction, answer a line.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="JSONL: prompt (if a scorer reads it), prediction, answer a line.")
+    ] = None,
     variant: Annotated[str, typer.Option(help="Variant of the task, such as reasoning.")] = "",
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -39,7 +41,9 @@ def _score_file(name: str, path: Path, *, variant: str, as_json: bool) -> None:
     from clbench.runs import predictions
 
     task = registry().catalog().task(name).in_variant(variant)
-    scores = predictions.score(task, predictions.read(path), scorer=registry().scorer)
+    scorer = registry().scorer
+    found = predictions.read(path, prompts=predictions.needs_prompts(task, scorer=scorer))
+    scores = predictions.score(task, found, scorer=scorer)
     result = {
         "task": task.name,
         "n": scores.num_records,

@@ -20,6 +20,8 @@ from clbench.scoring import load_scorer, record_scores
 from clbench.scoring.spec import ScorerSpec
 from clbench.spec.task import Task
 
+_KEYS = ("prompt", "prediction", "answer")
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -48,25 +50,41 @@ def save(path: Path, predictions: Sequence[Prediction]) -> None:
     atomic.write_text(path, "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in predictions))
 
 
-def read(path: Path) -> list[Prediction]:
+def read(path: Path, *, prompts: bool = True) -> list[Prediction]:
     """Read a file of predictions.
+
+    Args:
+        path: JSONL.
+        prompts: whether each must have its prompt, as all of a run's do; others' may lack it where nothing reads it.
 
     Raises:
         DataError: with file and line.
     """
-    predictions = [_parse(value, where=where) for where, value in read_objects(path)]
+    needed = _KEYS if prompts else _KEYS[1:]
+    predictions = [_parse(value, where=where, needed=needed) for where, value in read_objects(path)]
     if not predictions:
         raise DataError(f"{path}: holds no predictions")
     return predictions
 
 
-def _parse(value: object, *, where: str) -> Prediction:
-    if not isinstance(value, dict) or not {"prediction", "answer"} <= set(value):
-        raise DataError(f'{where}: needs the keys "prompt", "prediction" and "answer", got {short(value)}')
-    texts = [value.get("prompt", ""), value["prediction"], value["answer"]]
+def _parse(value: object, *, where: str, needed: Sequence[str]) -> Prediction:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: must be an object with the keys {_named(needed)}, got {short(value)}")
+    if missing := [key for key in needed if key not in value]:
+        raise DataError(f"{where}: needs the keys {_named(needed)}, and lacks {missing[0]!r}: {short(value)}")
+    texts = [value.get(key, "") for key in _KEYS]
     if not all(isinstance(text, str) for text in texts):
         raise DataError(f"{where}: prompt, prediction and answer must be text, got {short(value)}")
     return Prediction(*texts, truncated=value.get("truncated") is True)
+
+
+def _named(keys: Sequence[str]) -> str:
+    return f"{', '.join(map(repr, keys[:-1]))} and {keys[-1]!r}"
+
+
+def needs_prompts(task: Task, *, scorer: Callable[[str], ScorerSpec]) -> bool:
+    """Whether one of a task's scorers reads the prompt."""
+    return any(scorer(name).reads_prompt for name in {*task.scorers.pairs().values(), *task.side})
 
 
 def file_hashes(run_dir: Path) -> dict[str, str]:

@@ -22,13 +22,17 @@ from clbench.scoring.spec import Scorer, ScorerSpec, load_scorer
 
 __all__ = ["SCORERS", "VERSION", "Scorer", "ScorerSpec", "load_scorer", "mean_score", "record_scores"]
 
-VERSION = "1"
+VERSION = "2"
 """Bumped whenever any score could change; part of a board's identity, so old and new never share a table."""
+
+
+_READ_PROMPTS = {"sari", "sari_stripped", "passes_tests"}  # the source of a simplification, the head of a program
 
 
 def _spec(target: str, summary: str, *, runs_programs: bool = False) -> ScorerSpec:
     """Makes the spec of a built-in scorer, which is named as its function."""
-    return ScorerSpec(target.partition(":")[2], f"clbench.scoring.{target}", summary, runs_programs)
+    name = target.partition(":")[2]
+    return ScorerSpec(name, f"clbench.scoring.{target}", summary, name in _READ_PROMPTS, runs_programs)
 
 
 _SPECS = (

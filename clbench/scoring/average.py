@@ -1,7 +1,7 @@
 """From the scores of single records to the score of a task: the plain mean.
 
 Source: `metrics.py` of TRACE (BeyonderXX/TRACE), where the denominator is always the number of records, so an
-empty prediction counts as 0 instead of leaving the mean.
+empty prediction counts (as 0 under all scorers but SARI) instead of leaving the mean.
 """
 
 from collections.abc import Iterable, Mapping

@@ -6,7 +6,8 @@ keeping, precision of deleting and F1 of adding. The variant is that of `evaluat
 lower case, the `13a` tokenizer of sacreBLEU, 1- to 4-grams, 0/0 = 1, and the corrected recall of keeping.
 
 Two things to know when reading a score. TRACE gives the *whole prompt* as source, with its instruction and
-"Simplification:". And the floor is high: on 20Minuten an output that says nothing would get about 0.37.
+"Simplification:". And the floor is high: on 20Minuten an output that says nothing gets about 0.37, with or without
+blanks in it. `sari` keeps that, as it is TRACE's; `sari_stripped` gives such an output 0.
 """
 
 import re
@@ -32,14 +33,13 @@ _Counts = Counter[tuple[str, ...]]
 
 def sari(*, prompt: str, prediction: str, answer: str) -> float:
     """Scores a simplification of the prompt against the answer: 20Minuten in TRACE, divided by 100."""
-    if not prediction or not answer:
-        return 0.0
     return sari_against(source=prompt, prediction=prediction, references=[answer])
 
 
 def sari_stripped(*, prompt: str, prediction: str, answer: str) -> float:
-    """Scores `sari` without white space at the ends, so that an output of blanks scores 0 and not the floor."""
-    return sari(prompt=prompt, prediction=prediction.strip(), answer=answer.strip())
+    """Scores `sari` without white space at the ends; an empty output or answer, or one of blanks, scores 0."""
+    prediction, answer = prediction.strip(), answer.strip()
+    return sari(prompt=prompt, prediction=prediction, answer=answer) if prediction and answer else 0.0
 
 
 def sari_against(*, source: str, prediction: str, references: Sequence[str]) -> float:

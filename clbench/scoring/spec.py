@@ -19,8 +19,8 @@ class Scorer(Protocol):
 
         Args:
             prompt: What the model was given, whole, with its instruction.
-            prediction: What the model wrote, untouched; the empty string scores 0.
-            answer: The gold answer, untouched; the empty string scores 0.
+            prediction: What the model wrote, untouched; the empty string scores 0, but for SARI, which has a floor.
+            answer: The gold answer, untouched; likewise.
 
         Returns:
             A number between 0 and 1.
@@ -36,12 +36,14 @@ class ScorerSpec:
         name: What task files and tables call it, such as `rouge_l`.
         target: The function as `"package.module:function"`, imported only when the scorer is chosen.
         summary: One line: what it measures, and the source of the definition.
+        reads_prompt: Whether it looks at the prompt, so that predictions without prompts cannot be scored by it.
         runs_programs: Whether it runs what a model writes, which nobody gets without having asked for it.
     """
 
     name: str
     target: str
     summary: str
+    reads_prompt: bool = True
     runs_programs: bool = False
 
     def __post_init__(self) -> None:

@@ -37,12 +37,14 @@ class Outcome:
         meaning: one line.
         status: `passed`, `failed` or `skipped`.
         reason: why it failed or was skipped.
+        traceback: of what the method raised, where that is the reason.
     """
 
     name: str
     meaning: str
     status: Status
     reason: str = ""
+    traceback: str = ""
 
 
 def check(
@@ -74,8 +76,7 @@ def outcomes(subject: Subject, *, properties: Collection[str] | None = None) -> 
     from clbench.testing.properties import choose, settle
 
     for prop in choose(properties):
-        status, reason = settle(subject, prop)
-        yield Outcome(prop.name, prop.meaning, status, reason)  # type: ignore[arg-type]
+        yield Outcome(prop.name, prop.meaning, *settle(subject, prop))
 
 
 def number_of_properties(properties: Collection[str] | None = None) -> int:
@@ -140,10 +141,10 @@ def conformance(
     def test(prop: Property) -> None:
         if not subjects:
             subjects.append(make_subject(name, options=options, identity=identity, registry=registry))
-        status, reason = settle(subjects[0], prop)
+        status, reason, traceback = settle(subjects[0], prop)
         if status == "skipped":
             pytest.skip(reason)
         if status == "failed":
-            pytest.fail(f"{prop.name}: {reason} (must hold: {prop.meaning})", pytrace=False)
+            pytest.fail(f"{prop.name}: {reason} (must hold: {prop.meaning})\n{traceback}".rstrip(), pytrace=False)
 
     return test

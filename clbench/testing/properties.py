@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from traceback import format_exception
+from typing import Literal, NamedTuple
 
 from clbench.base.errors import ClbenchError, PluginError, unknown_name
 from clbench.testing import behaviour, conduct, registration
@@ -64,18 +66,27 @@ def choose(names: Collection[str] | None) -> tuple[Property, ...]:
     return tuple(prop for prop in PROPERTIES if names is None or prop.name in names)
 
 
-def settle(subject: Subject, prop: Property) -> tuple[str, str]:
-    """Whether it holds: `passed`, `failed` or `skipped`, and why."""
+class Settled(NamedTuple):
+    """How a property came out: `passed`, `failed` or `skipped`, why, and the traceback of what a run raised."""
+
+    status: Literal["passed", "failed", "skipped"]
+    reason: str = ""
+    traceback: str = ""
+
+
+def settle(subject: Subject, prop: Property) -> Settled:
+    """Whether it holds, and why not."""
     try:
         if prop.holds is not registration.loads:
             _ = subject.choice
         prop.holds(subject)
     except Failed as error:
-        return "failed", str(error)
+        cause = error.__cause__
+        return Settled("failed", str(error), "" if cause is None else "".join(format_exception(cause)))
     except Skipped as error:
-        return "skipped", str(error)
+        return Settled("skipped", str(error))
     except PluginError:
-        return "skipped", "it does not load"
+        return Settled("skipped", "it does not load")
     except ClbenchError as error:
-        return "failed", one_line(error)
-    return "passed", ""
+        return Settled("failed", one_line(error), "".join(format_exception(error)))
+    return Settled("passed")

@@ -23,6 +23,7 @@ class Sight:
 
     Args:
         watch: files and frames; None where only the result of the run matters.
+        double: whether the model computes in fp64.
         packages: the method's top-level packages.
         canary: a secret of the environment, to be found nowhere.
         faults: by property, what the method did.
@@ -37,6 +38,7 @@ class Sight:
     packages: Collection[str]
     canary: str
     watch: audit.Watch | None = None
+    double: bool = False
     faults: dict[str, list[str]] = field(default_factory=dict)
     drops: bool = False
     added: int = 0

@@ -64,7 +64,7 @@ class Subject:
         if done.error is not None and key == "base":
             raise Skipped("it needs a run, and the run failed")
         if done.error is not None:
-            raise Failed(f"the run fails: {one_line(done.error)}")
+            raise Failed(f"the run fails: {one_line(done.error)}") from done.error
         return done
 
 

@@ -91,6 +91,7 @@ def run(
     micro_batch: int = world.GLOBAL_BATCH,
     kill_every: int = 0,
     dropout: bool = True,
+    double: bool = False,
 ) -> Trial:
     """One run through the ordinary session.
 
@@ -102,11 +103,12 @@ def run(
         micro_batch: examples a pass.
         kill_every: kill it after so many of its steps and evaluated batches, and give the same command again; 0: never.
         dropout: as the method has it; False: none, so that runs whose batches are cut in other ways can be compared.
+        double: compute in fp64, where rounding is too small to be amplified to anything.
     """
     packages = method_packages(choice)
     with tempfile.TemporaryDirectory(prefix="clbench-check-") as name, _environment(Path(name)) as home:
         stream, model = world.write(home, sizes=sizes)
-        sight = Sight(packages, CANARY)
+        sight = Sight(packages, CANARY, double=double)
         sight.watch = Watch(home, model, packages, sight.note)
         request = _request(home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every))
         try:

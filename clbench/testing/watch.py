@@ -33,6 +33,7 @@ class Watched(Method):
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Count what it adds."""
+        model = model.double() if self.sight.double else model
         before = _size(model)
         with self.sight.inside("prepare_model"):
             model = self.inner.prepare_model(model)

@@ -106,8 +106,13 @@ class Trainer:
         params = [(name, p) for name, p in self.run.model.named_parameters() if p.requires_grad]
         own = self.method.make_optimizer(params, self.run)
         self.run.optimizer = own if own is not None else adamw([p for _, p in params], self.protocol)
+        self._note_rates()
+
+    def _note_rates(self) -> None:
+        """Each group's own rate, which the schedule scales; also of groups that a method adds later."""
+        assert self.run.optimizer is not None
         for group in self.run.optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+            group.setdefault("base_lr", group["lr"])
 
     def train(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
         """One experience: every epoch's steps over its data.
@@ -178,6 +183,7 @@ class Trainer:
         if self.protocol.schedule_span == "stream":
             done, total = self.scheduled, self.planned_steps
         factor = schedule(done, total=total, kind=self.protocol.schedule, warmup_ratio=self.protocol.warmup_ratio)
+        self._note_rates()
         optimizer = self.run.optimizer
         assert optimizer is not None
         for group in optimizer.param_groups:

@@ -48,6 +48,19 @@ def test_what_was_not_measured_is_left_out(records):
 def test_names_that_mean_nothing(records):
     with pytest.raises(UnknownNameError, match="no row 'mofu'; did you mean 'mofo'"):
         run(records, ("mofu", "sequential"))
+    for metric in ("oq", "cost.stepps", "cost.device", "footprint.no", "drift.relative_l3", "lenient.x"):
+        with pytest.raises(UnknownNameError, match=f"no metric '{metric}'"):
+            run(records, ("mofo", "sequential"), metrics=[metric])
+
+
+@pytest.mark.parametrize("metric", ["lenient.op", "cost.steps", "footprint.extra_passes", "drift.relative_l2"])
+def test_every_family_of_metrics_is_known(records, metric):
+    run(records, ("mofo", "sequential"), metrics=[metric])
+
+
+def test_rows_without_a_name_or_a_pair(records):
+    with pytest.raises(UnknownNameError):
+        run(records, ("mofu", "sequential"))
     with pytest.raises(UnknownNameError, match="no seed and order in common"):
         run(records, ("mofo", "hft"))
 

@@ -27,6 +27,16 @@ def test_a_bad_method(call, installed):
     assert done.out.splitlines()[-1] == "1 passed, 1 failed, 0 skipped"
 
 
+def test_debug_shows_where_a_method_fails(run_cli, install, tmp_path):
+    site = {"PYTHONPATH": str(install(tmp_path / "site", "clbench-hostile"))}
+    asked = ("check", "hostile-past", "--property", "learns", "--property", "no-peeking", "--quiet")
+    plain, told = run_cli(*asked, env=site), run_cli("--debug", *asked, env=site)
+    assert (plain.returncode, told.returncode) == (1, 1)
+    assert plain.stderr == ""
+    assert told.stderr.count("Traceback") == 1
+    assert "clbench_hostile/method.py" in told.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from clbench.base.errors import DataError
 from clbench.plugins.registry import registry
-from clbench.runs.predictions import Prediction, predictions_path, read, save, score
+from clbench.runs.predictions import Prediction, needs_prompts, predictions_path, read, save, score
+from clbench.scoring import SCORERS, load_scorer
 from clbench.spec.task import Task
 
 texts = st.text(max_size=30)
@@ -43,22 +44,45 @@ def test_a_cell_of_r_has_a_file_of_its_own(tmp_path):
 def test_files_of_others_need_no_prompt_and_may_hold_more(tmp_path):
     path = tmp_path / "theirs.jsonl"
     path.write_text('{"prediction": "A", "answer": "B", "model": "x"}\n', encoding="utf-8")
-    assert read(path) == [Prediction("", "A", "B")]
+    assert read(path, prompts=False) == [Prediction("", "A", "B")]
+
+
+@pytest.mark.parametrize(
+    ("strict", "side", "needed"), [("exact", [], False), ("sari", [], True), ("exact", ["sari"], True)]
+)
+def test_prompts_are_demanded_where_a_scorer_reads_them(strict, side, needed):
+    one = task(scorers={"strict": strict}, side=side)
+    assert needs_prompts(one, scorer=registry().scorer) == needed
+
+
+@pytest.mark.parametrize("name", [name for name, one in SCORERS.items() if not one.reads_prompt])
+def test_scorers_that_say_so_give_the_same_without_the_prompt(name):
+    stated = '{"choices": ["a", "b"], "loglikelihoods": [-1.0, -2.0], "tokens": [1, 2]}'
+    for prediction, answer in (("B, 12. The answer is 4", "4"), ("a\nb", "a"), (stated, "a")):
+        texts = {"prediction": prediction, "answer": answer}
+        found = []
+        for prompt in ("", "b 12 a"):
+            try:
+                found.append(load_scorer(SCORERS[name])(prompt=prompt, **texts))
+            except DataError as error:
+                found.append(str(error))
+        assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ('{"prediction": "A"}', 'needs the keys "prompt", "prediction" and "answer"'),
-        ('"A"', "needs the keys"),
-        ('{"prediction": null, "answer": "A"}', "must be text"),
-        ('{"prediction": "A", "answer": 4}', "must be text"),
+        ('{"prompt": "", "prediction": "A"}', "needs the keys 'prompt', 'prediction' and 'answer', and lacks 'answer'"),
+        ('{"prediction": "A", "answer": "A"}', "and lacks 'prompt'"),
+        ('"A"', "must be an object with the keys"),
+        ('{"prompt": "", "prediction": null, "answer": "A"}', "must be text"),
+        ('{"prompt": "", "prediction": "A", "answer": 4}', "must be text"),
         ('{"prediction": "A", ', "malformed JSON"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, complaint):
     path = tmp_path / "bad.jsonl"
-    path.write_text('{"prediction": "A", "answer": "A"}\n' + line, encoding="utf-8")
+    path.write_text('{"prompt": "", "prediction": "A", "answer": "A"}\n' + line, encoding="utf-8")
     with pytest.raises(DataError) as error:
         read(path)
     assert str(error.value).startswith(f"{path}:2: ")

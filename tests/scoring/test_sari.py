@@ -50,11 +50,13 @@ def test_source_is_the_whole_prompt() -> None:
     assert whole != sari_against(source=DOG, prediction="Katze.", references=["Der Hund."])
 
 
-def test_empty_scores_zero_although_the_formula_has_a_floor() -> None:
-    assert sari_against(source=DOG, prediction="", references=["Der Hund."]) > 0.3
-    assert sari(prompt=DOG, prediction="", answer="Der Hund.") == 0
-    assert sari(prompt=DOG, prediction="\n", answer="Der Hund.") > 0.3
-    assert sari_stripped(prompt=DOG, prediction="\n", answer="Der Hund.\n") == 0
+@pytest.mark.parametrize("blank", ["", "\n", "  "])
+def test_nothing_said_gets_the_floor_as_in_trace_and_zero_under_lenient(blank: str) -> None:
+    floor = sari_against(source=DOG, prediction="", references=["Der Hund."])
+    assert floor > 0.3
+    assert sari(prompt=DOG, prediction=blank, answer="Der Hund.") == floor
+    assert sari_stripped(prompt=DOG, prediction=blank, answer="Der Hund.\n") == 0
+    assert sari_stripped(prompt=DOG, prediction="Der Hund.", answer=blank) == 0
 
 
 def test_no_reference_is_refused() -> None:
@@ -118,7 +120,8 @@ def test_real_aggregates(trace_records) -> None:
     records = trace_records("20Minuten", "test")
     assert average(records, lambda r: r["answer"]) == pytest.approx(99.60, abs=5e-3)
     assert average(records, lambda r: paragraph(r["prompt"])) == pytest.approx(34.38, abs=5e-3)
-    assert average(records, lambda r: "") == pytest.approx(37.1, abs=5e-2)
+    silent = 100 * fmean(sari(prompt=r["prompt"], prediction="", answer=r["answer"]) for r in records)
+    assert silent == pytest.approx(37.10, abs=5e-3)
 
 
 def average(records, predict) -> float:

@@ -107,6 +107,25 @@ def test_torch_at_registration(installed):
     assert caught["light"].startswith("registering it imports torch")
 
 
+class Often(Method):
+    """Nothing but data: four times as many steps, over which rounding grows to a seventh of the update."""
+
+    def training_data(self, run, experience, data):
+        return list(data) * 4
+
+
+def test_rounding_that_many_steps_amplify_is_no_fault():
+    lab = small.registry_with(MethodSpec("often", f"{__name__}:Often", "for a test", frozenset({"edits_data"})))
+    (outcome,) = testing.check("often", registry=lab, properties=["accumulates"])
+    assert (outcome.status, outcome.reason) == ("passed", "")
+
+
+def test_what_a_method_raises_comes_with_its_traceback(installed):
+    (outcome,) = testing.check("hostile-past", registry=installed("clbench-hostile"), properties=["no-peeking"])
+    assert "in training_data\n" in outcome.traceback
+    assert outcome.traceback.rstrip().splitlines()[-1].startswith("PermissionError: the training data of kit/first")
+
+
 def test_compositions_are_checked_as_one():
     properties = {"learns", "resumes", "no-peeking"}
     outcomes = testing.check("anchor+joint", registry=LAB, options={"anchor.strength": 0.2}, properties=properties)

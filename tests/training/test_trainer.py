@@ -312,6 +312,23 @@ def test_groups_of_unlike_rates_follow_the_schedule_in_proportion(llama):
     assert trainer.on_step.rates == pytest.approx([0.01, 0.005])
 
 
+def test_a_group_that_a_method_adds_later_follows_the_schedule_too(llama):
+    class Grows(Method):
+        def make_optimizer(self, named_params, run):
+            (_, self.late), *first = named_params
+            return torch.optim.SGD([p for _, p in first], lr=0.01)
+
+        def after_step(self, run):
+            if run.step == 1:
+                run.optimizer.add_param_group({"params": [self.late], "lr": 0.04})
+
+    trainer = small.make_trainer(
+        llama, method=Grows(), schedule="cosine", planned_steps=3, learning_rate=0.01, global_batch=3
+    )
+    trainer.train(ONE, small.examples(9))
+    assert [group["lr"] for group in trainer.run.optimizer.param_groups] == pytest.approx([0.0025, 0.01])
+
+
 # --- the method's part
 
 

@@ -103,6 +103,7 @@ def test_registration_loads_no_torch():
     [
         ("gem", {"memory": 0}),
         ("gem", {"margin": -0.1}),
+        ("gem", {"gamma": -0.1}),
         ("gem", {"epsilon": "nan"}),
         ("gem", {"dtype": "fp16"}),
         ("agem", {"margin": 0.5}),

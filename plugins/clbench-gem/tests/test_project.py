@@ -100,6 +100,20 @@ def test_it_is_the_solution_of_the_problem_without_its_gram_matrix():
         assert np.abs(ours(references, gradient) / norm - (gradient / norm + v @ units)).max() < 1e-8
 
 
+def test_gamma_is_the_bound_of_the_authors_program():
+    """min ½vᵀMMᵀv + (Mg)ᵀv with v ≥ γ in absolute units, on M itself, by bounded least squares."""
+    for references, gradient in problems(200, seed=4, decades=8):
+        found = project(references @ references.T, references @ gradient, np.linalg.norm(gradient), gamma=0.5)
+        if found is None:
+            continue
+        lengths = np.linalg.norm(references, axis=1)
+        bounds = (0.5 * lengths, np.full(len(lengths), np.inf))  # of v times its reference's length
+        v = lsq_linear((references / lengths[:, None]).T, -gradient, bounds=bounds, method="bvls", tol=1e-15).x
+        theirs, own = gradient + v @ (references / lengths[:, None]), gradient + found.coefficients @ references
+        assert (found.coefficients >= 0.5 * (1 - 1e-12)).all()
+        assert np.linalg.norm(own - theirs) < 1e-8 * max(np.linalg.norm(gradient), np.linalg.norm(theirs))
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_it_is_the_solution_of_the_dual_by_another_solver(margin):
     for references, gradient in problems(20, seed=3, decades=8):

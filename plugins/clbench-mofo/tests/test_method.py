@@ -104,6 +104,28 @@ def test_unfiltered_is_the_users_to_say():
     assert "plain AdamW" in next(iter(run.warnings))
 
 
+def test_the_authors_rule_for_decay():
+    """Norms keep what they have where nothing pulls at them; the rest decays by the protocol's share each step."""
+    method, run, named = Mofo(MofoOptions(undecayed=("norm", "ln_f"))), make_run(weight_decay=0.1), named_parameters()
+    optimizer = method.make_optimizer(named, run)
+    before = {name: p.detach().clone() for name, p in named}
+    for _ in range(50):
+        for _, p in named:
+            p.grad = torch.zeros_like(p)
+        optimizer.step()
+    shrunk = (1 - run.protocol.learning_rate * 0.1) ** 50
+    for name, p in named:
+        factor = 1.0 if "norm" in name or "ln_f" in name else shrunk
+        torch.testing.assert_close(p.detach(), before[name] * factor, rtol=1e-5, atol=0)
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.0, 0.1}
+
+
+def test_undecayed_cannot_part_what_is_ranked_together():
+    options = MofoOptions(scope="global", undecayed=("embed",))
+    with pytest.raises(OptionError, match=r"scope=global"):
+        Mofo(options).make_optimizer(named_parameters(), make_run())
+
+
 def test_fraction_1_is_the_cores_adamw():
     method, run, named, others = Mofo(MofoOptions(fraction=1.0)), make_run(), named_parameters(), named_parameters()
     method.make_optimizer(named, run)

@@ -43,11 +43,13 @@ class GemOptions(AGemOptions):
         sample: records of each past task that a step's reference gradients are of; the whole memory unless set.
         margin: once a constraint is violated, at least so much of every past task's reference is added, in units of
             the gradient's length: the paper's γ for references and gradient of unit length. 0 is the nearest gradient.
+        gamma: the same in absolute units, as the authors' code has it (0.5 by default): the reference itself times γ.
         epsilon: added to each reference's squared length, as a share of it, so that the solution stays bounded.
         dtype: of the buffer of reference gradients.
     """
 
     margin: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
+    gamma: float = Field(default=0.0, ge=0, le=1e6, allow_inf_nan=False)
     epsilon: float = Field(default=1e-6, ge=0, le=1, allow_inf_nan=False)
 
 
@@ -77,7 +79,7 @@ class _Projected(Method):
 
     name: ClassVar[str]
     options: AGemOptions
-    margin = epsilon = 0.0
+    margin = gamma = epsilon = 0.0
 
     def __init__(self, options: AGemOptions | None = None) -> None:
         super().__init__(options)
@@ -110,7 +112,7 @@ class _Projected(Method):
         if not np.isfinite(products).all():
             return  # the gradient itself: the loop says so when it clips
         gram, dots, norm = products[:-1, :-1], products[:-1, -1], float(np.sqrt(products[-1, -1]))
-        found = project(gram, dots, norm, margin=self.margin, epsilon=self.epsilon)
+        found = project(gram, dots, norm, margin=self.margin, gamma=self.gamma, epsilon=self.epsilon)
         if found is not None:
             references.add(found.coefficients)
             self._counts.projected += 1
@@ -182,7 +184,7 @@ class Gem(_Projected):
     def __init__(self, options: GemOptions | None = None) -> None:
         options = options or GemOptions()
         super().__init__(options)
-        self.margin, self.epsilon = options.margin, options.epsilon
+        self.margin, self.gamma, self.epsilon = options.margin, options.gamma, options.epsilon
 
     def _rows(self, run: Run) -> int:
         return run.num_experiences - 1

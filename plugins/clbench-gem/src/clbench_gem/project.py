@@ -35,7 +35,9 @@ class Projection:
     active: int
 
 
-def project(gram: Any, dots: Any, norm: float, *, margin: float = 0.0, epsilon: float = 0.0) -> Projection | None:
+def project(
+    gram: Any, dots: Any, norm: float, *, margin: float = 0.0, epsilon: float = 0.0, gamma: float = 0.0
+) -> Projection | None:
     """The projection, or None where no constraint is violated.
 
     Args:
@@ -44,6 +46,7 @@ def project(gram: Any, dots: Any, norm: float, *, margin: float = 0.0, epsilon: 
         norm: ‖g‖.
         margin: lower bound of v in units of ‖g‖/‖mᵢ‖: once a constraint is violated, at least so much of every
             reference is added (the paper's γ, for unit vectors).
+        gamma: lower bound of v for the vectors as they are, the authors' γ; the larger of both bounds holds.
         epsilon: added to the diagonal of the matrix of cosines: bounds v where references nearly oppose one another.
             Then mᵢ·g̃ ≥ −ε vᵢ ‖mᵢ‖² instead of 0.
     """
@@ -54,7 +57,7 @@ def project(gram: Any, dots: Any, norm: float, *, margin: float = 0.0, epsilon: 
         return None
     scale = 1 / lengths[present]
     cosines = gram[np.ix_(present, present)] * scale[:, None] * scale + epsilon * np.eye(len(scale))
-    bound = np.full(len(scale), margin)
+    bound = np.maximum(margin, gamma / (norm * scale))
     above = nonnegative(cosines, dots[present] * scale / norm + cosines @ bound)
     coefficients = np.zeros(len(dots))
     coefficients[present] = (bound + above) * norm * scale

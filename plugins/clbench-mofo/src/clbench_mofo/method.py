@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from clbench import Example, Experience, Method, MethodOptions, Run
+from clbench.base.errors import OptionError
 from clbench_mofo.optimizer import MofoAdamW
 from clbench_mofo.slices import Scope
 from clbench_mofo.update import Decay, Score, Shares
@@ -34,6 +35,7 @@ class MofoOptions(MethodOptions):
         shards: GPUs to simulate, with `scope=shard`; the paper trained on 4.
         unfiltered: tensors whose name contains one of these are updated whole.
         decay: whether weight decay shrinks `all` entries, as the authors' code does, or only the `selected`.
+        undecayed: tensors whose name contains one of these have no weight decay; the authors' rule is `norm, ln_f`.
     """
 
     fraction: float = Field(default=0.05, gt=0, le=1, allow_inf_nan=False)
@@ -42,6 +44,7 @@ class MofoOptions(MethodOptions):
     shards: int | None = Field(default=None, ge=1, le=65536, validate_default=True)
     unfiltered: tuple[Pattern, ...] = ("bias", "norm", "ln_")
     decay: Decay = "all"
+    undecayed: tuple[Pattern, ...] = ()
 
     @field_validator("shards")
     @classmethod
@@ -70,16 +73,10 @@ class Mofo(Method):
         self._steps = 0
 
     def make_optimizer(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> Optimizer:
-        """Two groups: the filtered tensors, and those that are updated whole."""
+        """The filtered tensors, and those that are updated whole; of each, those without decay are a group apart."""
         options, protocol = self.options, run.protocol
-        whole = [(name, p) for name, p in named_params if any(part in name for part in options.unfiltered)]
-        kept = {name for name, _ in whole}
-        filtered = [(name, p) for name, p in named_params if name not in kept]
-        if not filtered:
-            run.warn("mofo: every tensor's name matches mofo.unfiltered, so this is plain AdamW")
-        groups = [{"params": filtered}, {"params": whole, "fraction": 1.0}]
         self._optimizer = MofoAdamW(
-            [group for group in groups if group["params"]],
+            self._groups(named_params, run),
             lr=protocol.learning_rate,
             betas=protocol.betas,
             eps=protocol.eps,
@@ -94,6 +91,25 @@ class Mofo(Method):
         self._optimizer.shares = self._shares  # one count, also when the optimizer is reset at a task boundary
         self._optimizer.measure = True
         return self._optimizer
+
+    def _groups(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> list[dict[str, Any]]:
+        options = self.options
+        parted: dict[tuple[bool, bool], list[tuple[str, torch.nn.Parameter]]] = {}
+        for name, p in named_params:
+            rules = (options.unfiltered, options.undecayed)
+            whole, undecayed = (any(part in name for part in rule) for rule in rules)
+            parted.setdefault((whole, undecayed), []).append((name, p))
+        filtered = [undecayed for whole, undecayed in parted if not whole]
+        if not filtered:
+            run.warn("mofo: every tensor's name matches mofo.unfiltered, so this is plain AdamW")
+        if len(filtered) > 1 and options.scope == "global":
+            raise OptionError("mofo: scope=global ranks all filtered tensors together; mofo.undecayed parts them")
+        ways = [{"fraction": 1.0} if whole else {} for whole, _ in sorted(parted)]
+        decays = [{"weight_decay": 0.0} if undecayed else {} for _, undecayed in sorted(parted)]
+        return [
+            {"params": parted[key], **way, **decay}
+            for key, way, decay in zip(sorted(parted), ways, decays, strict=True)
+        ]
 
     def _random(self, run: Run) -> torch.Generator | None:
         """The generator of random masks: one for the whole run, so that no task sees another's masks again."""
