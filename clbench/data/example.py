@@ -36,6 +36,20 @@ class Example:
         """What a hash of records sees: the same for all that is asked and expected in the same words."""
         return [self.prompt, self.answer, *([self.turns] if self.turns else [])]
 
+    def to_json(self) -> list[Any]:
+        """As JSON, exactly; what is left at its default after the answer is left out."""
+        rest = [self.choices, self.ending, self.start, self.turns]
+        return [self.task, self.prompt, self.answer, *(rest if any(rest) else [])]
+
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Example:
+        """From what `to_json` gave, or JSON made of it."""
+        task, prompt, answer, *rest = value
+        if not rest:
+            return cls(task, prompt, answer)
+        choices, ending, start, turns = rest
+        return cls(task, prompt, answer, tuple(choices), ending, start, tuple((role, text) for role, text in turns))
+
 
 class TrainingData(Sequence[Example]):
     """An experience's training examples, which can be read only while that experience lasts.

@@ -110,6 +110,26 @@ CASES = {
         run(),
         "own/stance.test.jsonl:2: has no 'answer'; the file's first record has prompt and answer",
     ),
+    "a file of unknown columns": (
+        written("own/stance.test.jsonl", '{"text": "p", "label": 1}\n'),
+        run(),
+        "own/stance.test.jsonl:1: the columns 'text, label' are none of prompt/answer, prompt/completion, ",
+    ),
+    "a key twice in a record": (
+        written("own/word.train.jsonl", '{"prompt": "p", "answer": "a", "answer": "b"}\n'),
+        run(),
+        "own/word.train.jsonl:1: the key 'answer' stands twice in an object",
+    ),
+    "a conversation without an answer": (
+        written("own/word.train.jsonl", '{"messages": [{"role": "user", "content": "p"}]}\n'),
+        run(),
+        "own/word.train.jsonl:1: messages: must be a list of at least two turns",
+    ),
+    "a table with a row too short": (
+        written("own/word.train.jsonl", "prompt,answer\np\n"),
+        run(),
+        "own/word.train.jsonl:1: malformed JSON: it begins with 'prompt,answer'; files are read as .json, .jsonl, .csv",
+    ),
     "an empty answer to train on": (
         written("own/word.train.jsonl", '{"prompt": "p", "answer": ""}\n'),
         run(),

@@ -76,6 +76,7 @@ def test_a_missing_variant_says_how_to_add_it(home, call):
 BAD = {
     "unknown archive": (["tracee", "."], "no archive 'tracee'; did you mean 'trace'?"),
     "no such path": (["trace", "missing.zip"], "missing.zip: there is no such file or folder"),
+    "a device": (["trace", "/dev/zero"], "/dev/zero: is neither a file nor a folder"),
     "not TRACE": (["trace", "."], "holds no LLM-CL-Benchmark_"),
     "another variant": (["trace", "TRACE-Benchmark", "--variant", "5000"], "holds no LLM-CL-Benchmark_"),
     "unknown variant": (["trace", "TRACE-Benchmark", "--variant", "50"], "did you mean '500'"),

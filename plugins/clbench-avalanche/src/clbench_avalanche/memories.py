@@ -82,11 +82,11 @@ def _dataset(examples: Sequence[Example]) -> Any:
 
 
 def _part(buffer: Any) -> dict[str, Any]:
-    examples = [[one.task, one.prompt, one.answer] for one in buffer.buffer]
+    examples = [one.to_json() for one in buffer.buffer]
     return {"size": buffer.max_size, "examples": examples, "weights": buffer._buffer_weights}
 
 
 def _fill(buffer: Any, part: Mapping[str, Any]) -> Any:
-    buffer.buffer = _dataset([Example(*one) for one in part["examples"]])
+    buffer.buffer = _dataset([Example.from_json(one) for one in part["examples"]])
     buffer._buffer_weights = part["weights"].clone()
     return buffer

@@ -39,7 +39,7 @@ class Memory:
     def to_json(self) -> dict[str, Any]:
         """As JSON. A list, for the order of tasks is part of it."""
         records = [
-            [task, self.positions[task], [[one.task, one.prompt, one.answer] for one in examples]]
+            [task, self.positions[task], [one.to_json() for one in examples]]
             for task, examples in self.examples.items()
         ]
         return {"tasks": records}
@@ -50,5 +50,5 @@ class Memory:
         memory = cls()
         for task, positions, examples in value["tasks"]:
             memory.positions[task] = list(positions)
-            memory.examples[task] = [Example(*one) for one in examples]
+            memory.examples[task] = [Example.from_json(one) for one in examples]
         return memory

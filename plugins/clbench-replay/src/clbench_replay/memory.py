@@ -35,14 +35,13 @@ class Kept:
 
     def to_json(self) -> list[Any]:
         """As JSON, exactly."""
-        one = self.example
-        return [self.task, self.position, self.key, [one.task, one.prompt, one.answer]]
+        return [self.task, self.position, self.key, self.example.to_json()]
 
     @classmethod
     def from_json(cls, value: Sequence[Any]) -> Kept:
         """From what `to_json` gave."""
         task, position, key, example = value
-        return cls(task, position, key, Example(*example))
+        return cls(task, position, key, Example.from_json(example))
 
 
 def arrive(task: str, data: Iterable[Example], *, rng: Random) -> list[Kept]:
