@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from pydantic import BaseModel
 
 from clbench.plugins.registry import registry
 from clbench.runs.record import Record
@@ -169,3 +170,20 @@ def make_record():
         return Record.model_validate(content | changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def replaced():
+    """A record with another value at a place, unchecked: `replaced(record, ("method", "name"), "\\x1b[2J")`."""
+
+    def replaced(whole, place, value):
+        if not place:
+            return value
+        first, *rest = place
+        if isinstance(whole, BaseModel):
+            return whole.model_copy(update={first: replaced(getattr(whole, first), rest, value)})
+        if isinstance(whole, dict):
+            return {**whole, first: replaced(whole.get(first), rest, value)}
+        return tuple(replaced(one, rest, value) if number == first else one for number, one in enumerate(whole))
+
+    return replaced

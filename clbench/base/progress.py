@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from clbench.base.text import terminal
+
 
 class Progress:
     """Silent; the base of those that say something."""
@@ -52,7 +54,7 @@ class LineProgress(Progress):
 
     def say(self, text: str) -> None:
         """To standard error."""
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(terminal(text) + "\n")
 
 
 class BarProgress(Progress):
@@ -96,7 +98,7 @@ class BarProgress(Progress):
 
     def say(self, text: str) -> None:
         """Above the bar."""
-        self.bars.console.print(text, highlight=False, markup=False)
+        self.bars.console.print(terminal(text), highlight=False, markup=False)
 
 
 def make_progress(*, quiet: bool = False) -> Progress:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clbench.base.errors import UnknownNameError, unknown_name
-from clbench.boards.leaderboard import Row, Values, rows_of
+from clbench.boards.values import Row, Run, Values, rows_of
 from clbench.metrics.statistics import Estimate, mean_std, paired_difference, paired_p
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Costs, FootprintPart, Record
@@ -96,7 +96,7 @@ def _row(rows: Sequence[Row], name: str) -> Row:
     raise unknown_name("row" if not named else "single row", name, [row.label for row in rows])
 
 
-def _common(one: Row, other: Row) -> Iterator[tuple[Record, Record]]:
+def _common(one: Row, other: Row) -> Iterator[tuple[Run, Run]]:
     """Runs on the same seed and order."""
     others = {(record.seed, record.order): record for record in other.records}
     for record in one.records:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 from clbench.methods.episodes import due
+from clbench.methods.methodspec import Regime
 from clbench.runs.record import Record, Rows, slug
+
+_HASH = re.compile("[0-9a-f]{8}")
 
 
 def contradictions(record: Record) -> list[str]:
     """What of a record does not fit the rest of it, a clause each; empty when nothing is wrong."""
-    return [*_cells(record), *_repetitions(record), *_files(record), *_name(record), *_costs(record)]
+    return [*_cells(record), *_regime(record), *_files(record), *_name(record), *_costs(record)]
 
 
 def _cells(record: Record) -> Iterator[str]:
@@ -34,8 +38,13 @@ def _cells(record: Record) -> Iterator[str]:
         yield f"there is a cell that evaluate={schedule} does not measure"
 
 
-def _repetitions(record: Record) -> Iterator[str]:
-    """A frozen model's rows are its base row; separate models have their own scores, and the base's on later tasks."""
+def _regime(record: Record) -> Iterator[str]:
+    """The name of plain fine-tuning or of a bound says how it trains.
+
+    A frozen model's rows are its base row; separate models have their own scores, and the base's on later tasks.
+    """
+    if record.method.name in get_args(Regime) and record.method.name != record.method.regime:
+        yield f"{record.method.name} is the name of another regime than {record.method.regime}"
     for role, (base, *rows) in record.scores.items():
         if record.method.regime == "frozen" and any(row != base for row in rows):
             yield f"{role} scores of a frozen model change"
@@ -48,28 +57,30 @@ def _repetitions(record: Record) -> Iterator[str]:
 def _files(record: Record) -> Iterator[str]:
     """A task that leaves files of predictions leaves one for each cell that was measured, and none besides."""
     regime = record.method.regime
+    found: dict[str, set[str]] = {}
+    for file in record.predictions:
+        found.setdefault(file.rpartition("/")[2], set()).add(file)
+    measured = _measured(record.scores["strict"])
     for column, task in enumerate(record.tasks):
         name = f"{task.replace('/', '--')}.jsonl"
-        found = {file for file in record.predictions if file.rpartition("/")[2] == name}
-        rows = {row for row, cell in _measured(record.scores["strict"]) if cell == column}
+        rows = {row for row in _rows(record) if (row, column) in measured}
         if regime in ("frozen", "single"):
             rows &= {0} if regime == "frozen" else {0, column + 1}
-        wrong = sorted(found ^ {f"predictions/{row:02d}/{name}" for row in rows})
-        if found and wrong:
+        wrong = sorted(found.get(name, set()) ^ {f"predictions/{row:02d}/{name}" for row in rows})
+        if name in found and wrong:
             yield f"scores and files of predictions do not fit together: {wrong[0]}"
 
 
 def _name(record: Record) -> Iterator[str]:
-    """A run's id names its method, model, order and seed."""
+    """A run's id names its method, model, order and seed, and ends in a hash of all."""
     model = record.board.model["name"].rpartition("/")[2]
     parts = [*map(slug, (record.method.name, model, record.order)), f"s{record.seed}"]
-    if record.predictions and not re.search(f"_{re.escape('_'.join(parts))}_[0-9a-f]{{8}}$", record.run):
+    begin, _, end = record.run.rpartition("_")
+    if record.predictions and not (begin.endswith(f"_{'_'.join(parts)}") and _HASH.fullmatch(end)):
         yield f"run {record.run} is not named after {', '.join(parts)}"
 
 
 def _costs(record: Record) -> Iterator[str]:
-    numbers = {**record.costs.model_dump(exclude={"device"}), **record.footprint.model_dump()}
-    yield from (f"{name} is negative" for name, value in numbers.items() if value < 0)
     if record.method.regime == "frozen" and (record.costs.steps or record.footprint.trainable_parameters):
         yield "a frozen model was trained"
 

@@ -1,20 +1,15 @@
-"""Markdown tables between markers: what a machine wrote can be replaced, what a person wrote stays."""
+"""Markdown tables between markers: what a machine wrote can be replaced, what a person wrote stays.
+
+Cells and lines are made of texts that went through `clbench.base.text.markdown`.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from clbench.base.errors import RecordError
 
 BEGIN, END = "<!-- clbench:begin -->", "<!-- clbench:end -->"
-
-
-def escape(text: str) -> str:
-    """Text from outside (names of plugins, models, tasks) as a table cell: no markup, no HTML, one line."""
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f]", "�", " ".join(text.split()))  # tabulate takes \x01 for a rule
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_|\[\]!])", r"\\\1", line)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[bool]) -> str:

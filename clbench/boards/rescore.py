@@ -6,17 +6,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from clbench.base.errors import RecordError
 from clbench.metrics.matrix import ResultMatrix
 from clbench.runs.predictions import Scores, predictions_path, read, score
-from clbench.runs.record import Record, Rows
+from clbench.runs.record import Record, Role, Rows
 from clbench.runs.rundir import RunDir
 from clbench.scoring.spec import ScorerSpec
 from clbench.spec.task import Task
 
-Role = Literal["strict", "lenient"]
 ROLES: tuple[Role, Role] = ("strict", "lenient")
 Scorer = Callable[[str], ScorerSpec]
 

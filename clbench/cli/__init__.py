@@ -3,7 +3,7 @@
 In: words of a user. Out: tables, one JSON document or a line that says what is wrong. A change here may touch what is
 said and never what is computed: a command calls one function of a room below and shows what it gives.
 
-Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 130 interrupted.
+Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 3 not verified; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from clbench.base.encoding import degrade_output
 from clbench.base.errors import ClbenchError
+from clbench.base.text import terminal
 from clbench.cli import check, compare, data, leaderboard, ls, metrics, plugins, report, run, score, show, validate
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
@@ -115,6 +116,6 @@ def _report(error: BaseException) -> int:
 
 def _say(message: str, code: int) -> int:
     """The message as one line; the help, which is said when there are no arguments at all, as it is."""
-    line = message if message.startswith("Usage:") else f"error: {' '.join(message.split())}"
+    line = message if message.startswith("Usage:") else f"error: {terminal(message)}"
     sys.stderr.write(f"{line}\n")
     return code

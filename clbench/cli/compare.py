@@ -56,7 +56,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _records(board: str | None, folder: Path) -> list[Any]:
     from clbench.base.errors import RecordError
-    from clbench.boards.leaderboard import board_folders, load_board
+    from clbench.boards.loading import board_folders, load_board
 
     folders = board_folders(folder, board=board)
     if len(folders) != 1:

@@ -27,7 +27,14 @@ def leaderboard(
 
     folder = leaderboards_dir or home.leaderboards_dir()
     known = registry()
-    updates = update(folder, summaries=known.summary_specs(), board=board, write=not check, plugins=known.plugins)
+    updates = update(
+        folder,
+        summaries=known.summary_specs(),
+        board=board,
+        write=not check,
+        plugins=known.plugins,
+        catalog=known.catalog(),
+    )
     if json:
         output.print_json([{"board": str(one.path), "stale": one.stale, "problems": one.problems} for one in updates])
     else:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.encoding import takes
+from clbench.base.text import in_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +22,7 @@ def print_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     if not takes(text):
         text = json.dumps(value, indent=2, allow_nan=False)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(in_json(text) + "\n")
 
 
 def debugging() -> bool:
@@ -31,9 +32,9 @@ def debugging() -> bool:
 
 def console() -> Console:
     """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
-    from rich.console import Console
+    from clbench.cli.screen import Screen
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    return Screen(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], *, headings: Iterable[str], title: str = "") -> None:

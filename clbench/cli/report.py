@@ -46,7 +46,7 @@ def report(
     if json:
         output.print_json({"path": str(path)})
     else:
-        typer.echo(path)
+        output.console().print(str(path), markup=False, soft_wrap=True)
 
 
 def _load(run: str, *, runs_dir: Path) -> tuple[Subject, Path]:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ClbenchError
-from clbench.boards.leaderboard import board_rows, default_style, load_board
+from clbench.boards.index import Index, identity
+from clbench.boards.loading import load_entries
+from clbench.boards.render import board_rows
+from clbench.boards.style import default_style
 from clbench.cli import output
 from clbench.metrics.summaries import compute, nested
 from clbench.plugins.registry import registry
@@ -122,11 +125,21 @@ def _probe_lines(record: Record) -> list[str]:
     for name, change in record.probe_changes.items():
         error = "" if change.error is None else f" ±{change.error:.4f}"
         lines.append(f"change of {name.removeprefix('probes/'):<16} {change.value:+.4f}{error}")
+    return [*lines, *_overlap_lines(record)]
+
+
+def _overlap_lines(record: Record) -> list[str]:
+    lines = []
     for name, found in record.overlap.items():
-        if found["touched"]:
-            shared = f"share {found['n']} words in a row with training data"
-            lines.append(f"overlap: {found['touched']} of {found['of']} test records of {name} {shared}")
-    clean = sum(not found["touched"] for found in record.overlap.values())
+        if found.touched:
+            shared = f"share {found.n} words in a row with training data"
+            lines.append(f"overlap: {found.touched} of {found.of} test records of {name} {shared}")
+        if found.equal_prompts:
+            lines.append(
+                f"overlap: {found.equal_prompts} of {found.of} test records of {name} have a training record's prompt, "
+                f"{found.equal_pairs} its answer too"
+            )
+    clean = sum(not (found.touched or found.equal_prompts) for found in record.overlap.values())
     if clean:
         lines.append(f"overlap: none with training data in the test records of {clean} other tasks and probes")
     return lines
@@ -134,9 +147,17 @@ def _probe_lines(record: Record) -> list[str]:
 
 def print_board(name: str, *, leaderboards_dir: Path) -> None:
     """A board's rows, without what fits no terminal."""
-    loaded = load_board(leaderboards_dir / "results" / name, leaderboards=leaderboards_dir)
-    rows = board_rows(loaded.records, style=default_style(), summaries=registry().summary_specs())
-    shown = [heading for heading in rows[0] if heading in _TERMINAL]
+    style, summaries = default_style(), registry().summary_specs()
+    loaded = load_entries(
+        leaderboards_dir / "results" / name,
+        leaderboards=leaderboards_dir,
+        summaries=summaries,
+        keys=style.keys,
+        index=Index.open(leaderboards_dir, board=name, code=identity(summaries, style.keys)),
+        catalog=registry().catalog(),
+    )
+    rows = board_rows(loaded.entries, style=style, summaries=summaries)
+    shown = [heading for heading in rows[0] if heading in _TERMINAL] if rows else []
     path = leaderboards_dir / f"{name}.md"
     output.print_table(rows, headings=shown, title=f"board {path}")
     for problem in loaded.problems:
@@ -161,7 +182,7 @@ def record_json(record: Record, *, state: Mapping[str, Any], bwt: str | None = N
         "missing": missing,
         "errors": _errors(record) if record.errors else [],
         "probe_changes": {name: change.model_dump() for name, change in record.probe_changes.items()},
-        "overlap": record.overlap,
+        "overlap": {name: one.model_dump(mode="json") for name, one in record.overlap.items()},
         "costs": record.costs.model_dump(mode="json"),
         "footprint": record.footprint.model_dump(mode="json"),
         "drift": record.drift,

@@ -3,7 +3,8 @@
 A probe record is touched if it has an n-gram in common with any training text, n = 13 words as in GPT-3 (Brown et
 al. 2020, appendix C, which takes 8 to 13 by the probe) and lm-evaluation-harness (`docs/decontamination.md`, always
 13), without regard to case and punctuation. A record shorter than that is touched if it occurs whole; one of fewer
-than five words cannot be judged, as such runs occur everywhere.
+than five words cannot be judged by them, as such runs occur everywhere. Whatever its length, a record is equal to a
+training record if its whole prompt is: see `equal`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,26 @@ class Overlap:
     too_short: int
     n: int
     examples: tuple[int, ...]
+
+
+def equal(train: Iterable[tuple[str, str]], probe: Sequence[tuple[str, str]]) -> tuple[int, int]:
+    """How many of a probe's records are training records.
+
+    Args:
+        train: prompt and answer of each training record.
+        probe: of each record.
+
+    Returns:
+        Records whose prompt is a training record's, and those of them whose answer is an answer to it there. White
+        space around either does not count.
+    """
+    wanted = {prompt.strip() for prompt, _ in probe}
+    known: dict[str, set[str]] = {}
+    for prompt, answer in train:
+        if (bare := prompt.strip()) in wanted:
+            known.setdefault(bare, set()).add(answer.strip())
+    found = [answer.strip() in known[prompt.strip()] for prompt, answer in probe if prompt.strip() in known]
+    return len(found), sum(found)
 
 
 def tokens(text: str) -> list[str]:

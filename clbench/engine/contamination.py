@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clbench.data.example import Example
-from clbench.data.overlap import overlap_all, tokens
+from clbench.data.overlap import equal, overlap_all, tokens
 from clbench.data.tokenising import common_prefix
 from clbench.runs.runconfig import RunConfig
 
 
 def overlaps(config: RunConfig) -> dict[str, dict[str, Any]]:
-    """For each task and probe how many of its records share a run of words with any task's training records.
+    """For each task and probe how many of its records share words in a row with training records, or are such records.
 
     Templates and solved examples, which many prompts share, are taken off first. Left out are generated records, whose
     phrases recur by construction while no prompt is in two splits, and other libraries' probes, whose texts are not
@@ -24,7 +24,17 @@ def overlaps(config: RunConfig) -> dict[str, dict[str, Any]]:
     if not asked:
         return {}
     found = overlap_all(_texts(config), {one.task.name: questions(one.test) for one in asked})
-    return {name: {**dataclasses.asdict(one), "examples": list(one.examples)} for name, one in found.items()}
+    shared = {one.task.name: _equal(config, one.test) for one in asked}
+    return {
+        name: {**dataclasses.asdict(one), "examples": list(one.examples), **shared[name]} for name, one in found.items()
+    }
+
+
+def _equal(config: RunConfig, examples: Sequence[Example]) -> dict[str, int]:
+    """Records that are training records, however short; solved examples before a question are no part of it."""
+    train = ((one.prompt, one.answer) for data in config.data for one in data.train)
+    prompts, pairs = equal(train, [(one.prompt[one.start :], one.answer) for one in examples])
+    return {"equal_prompts": prompts, "equal_pairs": pairs}
 
 
 def questions(examples: Sequence[Example]) -> list[str]:

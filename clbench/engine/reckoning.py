@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from clbench.base.errors import RunError, pydantic_line
 from clbench.engine.contamination import overlaps
 from clbench.engine.probechange import probe_changes
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.models import device
 from clbench.runs import secrets
 from clbench.runs.predictions import file_hashes
-from clbench.runs.record import Costs, FootprintPart, Record
+from clbench.runs.record import Costs, FootprintPart, OverlapPart, Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
+from clbench.runs.strict import storable
 
 if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Evaluator
@@ -58,8 +61,8 @@ def make_record(
         errors={"strict": scores.errors.rows("strict"), "lenient": scores.errors.rows("lenient")},
         probe_errors={name: tuple(cells) for name, cells in scores.errors.probes.items()},
         probe_changes=probe_changes(config, run_dir, scores),
-        overlap=overlaps(config),
-        drift=dict(drift),
+        overlap={name: OverlapPart.model_validate(one) for name, one in overlaps(config).items()},
+        drift=storable(drift),
         costs=_costs(trainer, evaluator, seconds),
         footprint=_footprint(trainer, frozen=config.choice.regime == "frozen"),
         warnings=secrets.scrub(run.warnings),
@@ -85,6 +88,14 @@ def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float])
 
 def _footprint(trainer: Trainer, *, frozen: bool) -> FootprintPart:
     trainable = sum(p.numel() for p in trainer.run.model.parameters() if p.requires_grad)
-    return FootprintPart(
-        trainable_parameters=0 if frozen else trainable, **dataclasses.asdict(trainer.method.footprint())
-    )
+    told = trainer.method.footprint()
+    try:
+        return FootprintPart(
+            trainable_parameters=0 if frozen else trainable,
+            extra_parameters=int(told.extra_parameters),
+            stored_examples=int(told.stored_examples),
+            stored_bytes=int(told.stored_bytes),
+            extra_passes=float(told.extra_passes),
+        )
+    except ValidationError as error:
+        raise RunError(f"the method's footprint() is no footprint: {pydantic_line(error)}") from error

@@ -174,6 +174,11 @@ def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leade
         record.save(path)
     registry.plugins.emit("clbench_result_saved", path=path, record=record.model_dump(mode="json"))
     (done,) = leaderboard.update(
-        leaderboards_dir, summaries=registry.summary_specs(), board=record.board.name, plugins=registry.plugins
+        leaderboards_dir,
+        summaries=registry.summary_specs(),
+        board=record.board.name,
+        plugins=registry.plugins,
+        catalog=registry.catalog(),
+        indexed=True,
     )
     return done

@@ -5,6 +5,7 @@ Plugins yield these at start-up, so this module imports nothing heavy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -57,7 +58,7 @@ class MethodSpec:
 
     def problem(self) -> str:
         """Why this spec cannot be used, or the empty string."""
-        if self.name != self.name.casefold() or not self.name.replace("-", "").isalnum():
+        if not re.fullmatch("[a-z0-9][a-z0-9-]*", self.name):
             return f"the method name {self.name!r} must be lower-case letters, digits and hyphens"
         if self.requires_api != API_VERSION:
             return f"method {self.name!r} needs plugin API {self.requires_api}; this clbench has {API_VERSION}"

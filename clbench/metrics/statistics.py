@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,28 @@ class Estimate:
 
 def mean_std(values: Sequence[float]) -> Estimate:
     """Mean and sample standard deviation (n − 1)."""
-    return Estimate(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+    return Estimate(fmean(values), deviation(values) if len(values) > 1 else None, len(values))
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Sample standard deviation (n − 1), rounded once: the bits of `statistics.stdev` in a fraction of its time.
+
+    Every number is a whole multiple of one power of two, so that sums and squares are whole numbers.
+    """
+    ratios = [float(value).as_integer_ratio() for value in values]
+    unit = max(below for _, below in ratios)
+    whole = [above * (unit // below) for above, below in ratios]
+    n, total = len(whole), sum(whole)
+    return _root(n * sum(one * one for one in whole) - total * total, n * (n - 1) * unit * unit)
+
+
+def _root(above: int, below: int) -> float:
+    """The square root of a fraction, rounded once: at least 54 bits, the last of which says whether any follow."""
+    shift = (above.bit_length() - below.bit_length() - 109) // 2
+    above, below = (above << -2 * shift, below) if shift < 0 else (above, below << 2 * shift)
+    square = above // below
+    root = math.isqrt(square)
+    return math.ldexp(float(root | (root * root * below != above)), shift)
 
 
 def paired_difference(values: Sequence[float], baseline: Sequence[float]) -> Estimate:
@@ -52,7 +73,7 @@ def paired_p(values: Sequence[float], baseline: Sequence[float]) -> float | None
     differences = [value - base for value, base in zip(values, baseline, strict=True)]
     if len(differences) < 2:
         return None
-    mean, spread = fmean(differences), stdev(differences)
+    mean, spread = fmean(differences), deviation(differences)
     if not spread:
         return 0.0 if mean else 1.0
     t = mean / (spread / math.sqrt(len(differences)))

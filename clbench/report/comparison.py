@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from clbench.boards.leaderboard import Row, Values, cell, default_style
+from clbench.boards.style import default_style
+from clbench.boards.values import Row, Values, cell
 from clbench.metrics.summaries import SummarySpec
 from clbench.report.curves import overlay, swatch
 from clbench.report.html import Content, Html, join, table, tag

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from clbench.boards.leaderboard import cell
+from clbench.boards.values import cell
 from clbench.metrics.statistics import mean_std
 from clbench.report.heatmap import utilisation
 from clbench.report.html import Content, Html, join, table, tag

@@ -5,13 +5,11 @@ Elements are written so that a page is well-formed XML too, which the tests make
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterable
 from typing import Union
 
-# What XML has no place for, and control characters that only confuse: all but tab and line ends.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+from clbench.base.text import html
+
 _VOID = frozenset({"br", "meta"})
 
 
@@ -27,7 +25,7 @@ Attribute = str | float | None
 
 def text(value: object) -> Html:
     """A value as text, also fit for an attribute in quotes; what no document may hold becomes `�`."""
-    return Html(html.escape(_FORBIDDEN.sub("�", str(value))))
+    return Html(html(value))
 
 
 def tag(name: str, /, *content: Content, **attributes: Attribute) -> Html:

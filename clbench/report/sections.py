@@ -124,11 +124,18 @@ def probes(record: Record) -> Html | None:
 
 def contamination(record: Record) -> Html | None:
     """What test records and probes share with the training data."""
-    rows = [[name, f"{one['touched']} of {one['of']}", str(one["too_short"])] for name, one in record.overlap.items()]
+    rows = [[name, f"{one.touched} of {one.of}", str(one.too_short)] for name, one in record.overlap.items()]
     if not rows:
         return None
     told = "Test records that share 13 words in a row with the training data, or stand in it whole if shorter."
-    return join([tag("h3", "Overlap"), tag("p", told), table(["Records of", "Touched", "Too short to tell"], rows)])
+    headings = ["Records of", "Touched", "Too short to tell"]
+    if any(one.equal_prompts is not None for one in record.overlap.values()):
+        headings += ["Prompt of a training record", "and its answer"]
+        rows = [
+            [*row, *("–" if value is None else str(value) for value in (one.equal_prompts, one.equal_pairs))]
+            for row, one in zip(rows, record.overlap.values(), strict=True)
+        ]
+    return join([tag("h3", "Overlap"), tag("p", told), table(headings, rows)])
 
 
 def metrics(subject: Subject, summaries: Sequence[SummarySpec]) -> Html:

@@ -5,20 +5,37 @@ Written once, to `leaderboards/results/<board>/<method>/<run-id>.json`; a copy s
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from clbench.base import atomic
 from clbench.base.errors import RecordError, pydantic_line
 from clbench.base.hashing import digest
+from clbench.base.text import terminal
 from clbench.metrics.matrix import ResultMatrix
+from clbench.runs.strict import (
+    MAX_BYTES,
+    Amount,
+    Count,
+    Difference,
+    Hash,
+    Json,
+    Line,
+    MethodName,
+    Notes,
+    PredictionsFile,
+    RunId,
+    Score,
+    Seed,
+    TaskName,
+    read_json,
+    storable,
+)
 
-Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-ProbeScore = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Role = Literal["strict", "lenient"]
 Rows = tuple[tuple[Score | None, ...], ...]
 
 
@@ -46,18 +63,18 @@ class Board(Part):
         changes: what `--set` changed of the variant's own settings, for people.
     """
 
-    stream: str
-    variant: str
-    stream_version: int
-    protocol: dict[str, Any]
-    tasks: str
-    data: str
-    model: dict[str, str]
-    scorer_version: str
-    train_examples: int | None
-    test_examples: int | None
-    probes: dict[str, str] = {}
-    changes: dict[str, Any] = {}
+    stream: TaskName
+    variant: Line
+    stream_version: Count
+    protocol: Json
+    tasks: Hash
+    data: Hash
+    model: dict[str, Line]
+    scorer_version: Line
+    train_examples: Count | None
+    test_examples: Count | None
+    probes: dict[Line, Hash] = {}
+    changes: Json = {}
 
     @model_validator(mode="after")
     def _has_names(self) -> Board:
@@ -65,6 +82,8 @@ class Board(Part):
             for key in ("name", "scorer" if part == "protocol" else "hash"):
                 if not isinstance(values.get(key), str):
                     raise ValueError(f"{part}.{key} is missing")
+        if self.protocol["name"] != terminal(self.protocol["name"]):
+            raise ValueError("protocol.name: must be one line without control characters")
         return self
 
     @property
@@ -83,11 +102,11 @@ class Board(Part):
 class MethodPart(Part):
     """Which method, with which options, from which packages."""
 
-    name: str
+    name: MethodName
     regime: Literal["sequential", "joint", "single", "frozen"]
-    options: dict[str, dict[str, Any]]
-    defaults: dict[str, dict[str, Any]]
-    packages: dict[str, str]
+    options: dict[Line, Json]
+    defaults: dict[Line, Json]
+    packages: dict[Line, Line]
 
     @property
     def label(self) -> str:
@@ -116,25 +135,25 @@ class Costs(Part):
         world_size: number of devices.
     """
 
-    train_seconds: float
-    eval_seconds: float
-    steps: int
-    train_tokens: int
-    answer_tokens: int
-    generated_tokens: int
-    peak_memory_bytes: int
-    device: str
-    world_size: int = 1
+    train_seconds: Amount
+    eval_seconds: Amount
+    steps: Count
+    train_tokens: Count
+    answer_tokens: Count
+    generated_tokens: Count
+    peak_memory_bytes: Count
+    device: Line
+    world_size: Count = 1
 
 
 class FootprintPart(Part):
     """See `clbench.Footprint`; and the number of parameters that were trained."""
 
-    trainable_parameters: int
-    extra_parameters: int = 0
-    stored_examples: int = 0
-    stored_bytes: int = 0
-    extra_passes: float = 0.0
+    trainable_parameters: Count
+    extra_parameters: Count = 0
+    stored_examples: Count = 0
+    stored_bytes: Count = 0
+    extra_passes: Amount = 0.0
 
 
 class Change(Part):
@@ -145,8 +164,30 @@ class Change(Part):
         error: its standard error over the records, which are the same before and after; None where it is not known.
     """
 
-    value: float
-    error: float | None = None
+    value: Difference
+    error: Amount | None = None
+
+
+class OverlapPart(Part):
+    """What the records of a task or probe share with the training data: see `clbench.data.overlap`.
+
+    Args:
+        touched: records that share `n` words in a row with it, or stand in it whole.
+        of: records.
+        too_short: records of too few words to be judged by their words.
+        n: words in a row.
+        examples: places of the first few touched records.
+        equal_prompts: records whose whole prompt is a training record's; None in records from before it was counted.
+        equal_pairs: those of them whose answer is its answer too.
+    """
+
+    touched: Count
+    of: Count
+    too_short: Count
+    n: Count
+    examples: tuple[Count, ...] = ()
+    equal_prompts: Count | None = None
+    equal_pairs: Count | None = None
 
 
 class Record(Part):
@@ -174,30 +215,32 @@ class Record(Part):
         provenance: versions, device, command.
     """
 
-    schema_version: Literal[1] = 1
-    run: str
+    schema_version: Annotated[int, Field(strict=True, ge=1, le=1)] = 1
+    run: RunId
     board: Board
     method: MethodPart
-    seed: int
-    order: str
-    tasks: tuple[str, ...]
+    seed: Seed
+    order: Line
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)]
     scores: dict[Literal["strict", "lenient"], Rows]
-    predictions: dict[str, str] = {}
-    probes: dict[str, tuple[ProbeScore | None, ...]] = {}
+    predictions: dict[PredictionsFile, Hash] = {}
+    probes: dict[Line, tuple[Amount | None, ...]] = {}
     errors: dict[Literal["strict", "lenient"], Rows] = {}
-    probe_errors: dict[str, tuple[ProbeScore | None, ...]] = {}
-    probe_changes: dict[str, Change] = {}
-    overlap: dict[str, dict[str, Any]] = {}
-    drift: dict[str, Any] = {}
+    probe_errors: dict[Line, tuple[Amount | None, ...]] = {}
+    probe_changes: dict[Line, Change] = {}
+    overlap: dict[Line, OverlapPart] = {}
+    drift: dict[Line, Amount | dict[Line, Amount | None] | None] = {}
     costs: Costs
     footprint: FootprintPart
-    warnings: dict[str, int] = {}
-    notes: dict[str, Any] = {}
-    provenance: dict[str, Any] = {}
+    warnings: Annotated[dict[str, Count], BeforeValidator(storable)] = {}
+    notes: Notes = {}
+    provenance: Notes = {}
 
     @model_validator(mode="after")
     def _is_square(self) -> Record:
         size = len(self.tasks)
+        if len(set(self.tasks)) < size:
+            raise ValueError("tasks: a task stands twice")
         for role, rows in self.scores.items():
             if len(rows) != size + 1 or any(len(row) != size for row in rows):
                 raise ValueError(f"scores.{role}: must have {size + 1} rows of {size} cells")
@@ -238,11 +281,11 @@ def read_record(path: Path) -> Record:
         RecordError: unreadable, or not a record; with the first things that are wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
-        if "\\ud" in text.lower():
-            json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be written again
-        return Record.model_validate(content)
+        if not path.is_file() and path.exists():
+            raise RecordError(f"{path}: is no regular file")
+        if path.stat().st_size > MAX_BYTES:
+            raise RecordError(f"{path}: is larger than {MAX_BYTES:,} bytes, too large for a record")
+        return Record.model_validate(read_json(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:

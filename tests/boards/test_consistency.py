@@ -87,7 +87,11 @@ FIRST = ([0.1, 0.2], [0.9, NONE], [0.5, 0.8])
         ({"order": "order2"}, "is not named after"),
         ({"run": "toy_mofo_tiny_order1_s0_0123abcd"}, "is not named after"),
         ({"run": "toy_sequential_tiny_order1_s0_0123abcd-2"}, "is not named after"),
-        ({"footprint": {"trainable_parameters": -1}}, "trainable_parameters is negative"),
+        ({"regime": "joint"}, "sequential is the name of another regime than joint"),
+        (
+            {"method": "joint", "run": "toy_joint_tiny_order1_s0_0123abcd"},
+            "joint is the name of another regime than sequential",
+        ),
         ({"regime": "frozen"}, "strict scores of a frozen model change"),
         ({"regime": "frozen"}, "a frozen model was trained"),
         ({"regime": "single"}, "strict scores of separate models depend on later tasks"),
@@ -99,10 +103,14 @@ def test_a_contradiction_is_found(sound, changes, complaint):
 
 
 def test_bounds_fill_in_what_they_did_not_measure(sound):
-    single = sound(regime="single", rows=("xx", "x-", "-x"), scores=scores([0.1, 0.2], [0.9, 0.2], [0.9, 0.8]))
+    single = sound(
+        "single", regime="single", rows=("xx", "x-", "-x"), scores=scores([0.1, 0.2], [0.9, 0.2], [0.9, 0.8])
+    )
     assert contradictions(single) == []
     still = scores(*[[0.1, 0.2]] * 3)
-    frozen = sound(regime="frozen", rows=("xx", "--", "--"), scores=still, footprint={"trainable_parameters": 0})
+    frozen = sound(
+        "frozen", regime="frozen", rows=("xx", "--", "--"), scores=still, footprint={"trainable_parameters": 0}
+    )
     assert contradictions(frozen) == ["a frozen model was trained"]
     costs = frozen.costs.model_copy(update={"steps": 0})
     assert contradictions(frozen.model_copy(update={"costs": costs})) == []

@@ -302,7 +302,7 @@ def test_spoilt_names(refusals):
     def read(kind, name):
         from pathlib import Path
 
-        from clbench.boards.leaderboard import board_folders
+        from clbench.boards.loading import board_folders
         from clbench.engine.words import find_stream
         from clbench.runs.rundir import find_run
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clbench.data.overlap import Overlap, overlap, overlap_all, tokens
+from clbench.data.overlap import Overlap, equal, overlap, overlap_all, tokens
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=14)
 TEXTS = st.lists(WORDS.map(" ".join), max_size=6)
@@ -120,3 +120,17 @@ def test_real_records(real_data):
 def thirteens(text: str) -> set[tuple[str, ...]]:
     words = tokens(text)
     return set(zip(*(words[start:] for start in range(13)), strict=False))
+
+
+@pytest.mark.parametrize("prompt", ["2+2=", "a", "long " * 40, " 2+2= \n"])
+def test_equal_records_are_found_whatever_their_length(prompt):
+    train = [("2+2=", "4"), ("a", "b"), ("a", "c"), ("long " * 40, "x"), ("", "")]
+    assert equal(train, [(prompt, "?"), ("nothing like it", "4")]) == (1, 0)
+    answer = {"2+2=": "4", "a": "c"}.get(prompt.strip(), "x")
+    assert equal(train, [(prompt, answer), (prompt, "?")]) == (2, 1)
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=2)), max_size=8), st.data())
+def test_a_training_file_as_test_file_is_equal_whole(train, data):
+    probe = data.draw(st.lists(st.sampled_from(train), max_size=8)) if train else []
+    assert equal(train, probe) == (len(probe), len(probe))

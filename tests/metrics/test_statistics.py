@@ -1,12 +1,14 @@
 """Means, spreads and paired intervals against NumPy and SciPy's own."""
 
+from statistics import stdev
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clbench.metrics.statistics import Estimate, mean_std, paired_difference, t_quantile
+from clbench.metrics.statistics import Estimate, deviation, mean_std, paired_difference, t_quantile
 
 VALUES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=12)
 
@@ -48,3 +50,13 @@ def test_pairs_must_be_pairs():
 @pytest.mark.parametrize(("freedom", "value"), [(1, 12.706), (2, 4.303), (4, 2.776), (30, 2.042)])
 def test_quantiles_of_the_printed_table(freedom, value):
     assert t_quantile(0.975, freedom=freedom) == pytest.approx(value, abs=5e-4)
+
+
+@given(st.lists(st.floats(-1e12, 1e12) | st.floats(0, 1) | st.integers(0, 9).map(float), min_size=2, max_size=30))
+def test_deviation_has_the_bits_of_the_standard_library(values):
+    assert deviation(values) == stdev(values)
+
+
+@pytest.mark.parametrize("values", [[5e-324, 0.0], [1e300, -1e300], [1e-300, 1e300, 3.0], [0.1] * 3], ids=str)
+def test_deviation_of_the_smallest_and_largest(values):
+    assert deviation(values) == stdev(values)

@@ -1,0 +1,138 @@
+"""With its index a board reads new records only, and has the same bytes as without."""
+
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from clbench.boards import index, loading
+from clbench.boards.leaderboard import update
+from clbench.metrics.summaries import SUMMARIES
+
+
+@pytest.fixture
+def board(tmp_path, make_record, monkeypatch):
+    """A folder of boards: `add` writes records; `made` gives the bytes and how many records were read."""
+    folder, reads = tmp_path / "leaderboards", []
+    judge = loading.judge
+
+    def counted(path, **how):
+        reads.append(path.name)
+        return judge(path, **how)
+
+    monkeypatch.setattr(loading, "judge", counted)
+    monkeypatch.setattr(index, "FRESH_SECONDS", 0.0)
+
+    def add(*records):
+        for record in records:
+            record.save(record.path(folder))
+
+    def made(**how):
+        """The board's bytes, and how many records were read."""
+        reads.clear()
+        (done,) = update(folder, summaries=SUMMARIES, indexed=True, **how)
+        return done.path.read_bytes(), len(reads)
+
+    def plain():
+        reads.clear()
+        (done,) = update(folder, summaries=SUMMARIES)
+        assert not done.stale
+        return done.path.read_bytes()
+
+    return SimpleNamespace(folder=folder, add=add, made=made, plain=plain, record=make_record)
+
+
+def test_only_new_records_are_read(board):
+    board.add(*(board.record(seed=seed, final=(seed / 9, 0.5)) for seed in range(5)))
+    assert board.made()[1] == 5
+    assert board.made()[1] == 0
+    board.add(board.record("mofo", final=(0.9, 0.9)))
+    text, number = board.made()
+    assert number == 1
+    assert text == board.plain()
+    assert b"| mofo" in text
+
+
+def test_a_bound_that_comes_later_changes_the_runs_of_its_seed_and_order(board):
+    def bound(name, **changes):
+        record = board.record(name, **changes)
+        return record.model_copy(update={"method": record.method.model_copy(update={"regime": name})})
+
+    board.add(*(board.record(seed=seed, final=(seed / 9, 0.5)) for seed in range(4)))
+    board.made()
+    board.add(bound("joint", seed=2, final=(0.9, 0.9), scores={"strict": [[0.1, 0.1], [None, None], [0.9, 0.9]]}))
+    text, number = board.made()
+    assert number == 2, "the bound, and the run that it is paired with"
+    assert b"Intransigence (joint)" in text
+    assert text == board.plain()
+    for path in board.folder.rglob("joint/*.json"):
+        path.unlink()
+    text, number = board.made()
+    assert number == 1
+    assert b"Intransigence" not in text
+    assert text == board.plain()
+
+
+def test_an_edited_record_is_read_again_also_where_its_size_and_time_are_as_before(board):
+    record = board.record(final=(0.5, 0.5))
+    board.add(record, board.record("mofo"))
+    board.made()
+    path = record.path(board.folder)
+    known = path.stat()
+    path.write_text(path.read_text().replace("0.5,", "0.6,"))
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+    assert path.stat().st_size == known.st_size
+    text, number = board.made()
+    assert number == 1
+    assert text == board.plain()
+
+
+def test_a_record_of_just_now_is_not_trusted_yet(board, monkeypatch):
+    monkeypatch.setattr(index, "FRESH_SECONDS", 60.0)
+    board.add(board.record())
+    board.made()
+    assert board.made()[1] == 1
+
+
+def test_what_is_wrong_stays_known(board):
+    board.add(board.record())
+    bad = board.record("mofo").path(board.folder)
+    bad.parent.mkdir(parents=True)
+    bad.write_text("{")
+    for _ in range(2):
+        (done,) = update(board.folder, summaries=SUMMARIES, indexed=True)
+        assert [problem.startswith(str(bad)) for problem in done.problems] == [True]
+
+
+@pytest.mark.parametrize("spoil", ["garbage", "empty", "folder", "other code", "half a row"])
+def test_an_index_that_cannot_be_read_costs_time_only(board, spoil, monkeypatch):
+    import sqlite3
+
+    board.add(*(board.record(seed=seed) for seed in range(3)))
+    text, _ = board.made()
+    (path,) = (board.folder / ".index").glob("*.sqlite")
+    if spoil == "garbage":
+        path.write_bytes(b"x" * 5000)
+    elif spoil == "empty":
+        path.write_bytes(b"")
+    elif spoil == "folder":
+        path.unlink()
+        path.mkdir()
+    elif spoil == "other code":
+        monkeypatch.setattr("clbench.boards.leaderboard.identity", lambda *what: "other")
+    else:
+        with sqlite3.connect(path) as file:
+            file.execute("update entries set content = '[1]'")
+    assert board.made() == (text, 3)
+    assert board.made()[0] == text
+
+
+def test_the_command_reads_everything_and_git_sees_no_index(board, call):
+    board.add(board.record())
+    board.made()
+    assert board.made()[1] == 0
+    began = time.time()
+    assert call("leaderboard", "--leaderboards-dir", board.folder).code == 0
+    assert (board.folder / ".index" / ".gitignore").read_text() == "*\n"
+    assert max(path.stat().st_mtime for path in (board.folder / ".index").glob("*.sqlite")) >= began - 1
