@@ -41,7 +41,7 @@ def byte_level(*, adds_bos: bool = False) -> Any:
     tokenizer.train_from_iterator(TEXTS * 3, trainer)
     if adds_bos:
         tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    return _wrapped(tokenizer)
+    return wrapped(tokenizer)
 
 
 def metaspace() -> Any:
@@ -61,15 +61,15 @@ def metaspace() -> Any:
     tokenizer = Tokenizer(models.BPE(vocab=model["vocab"], merges=merges, unk_token="<unk>", byte_fallback=True))
     tokenizer.pre_tokenizer = rough.pre_tokenizer
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-    return _wrapped(tokenizer)
+    return wrapped(tokenizer)
 
 
-def _wrapped(tokenizer: Any) -> Any:
+def wrapped(tokenizer: Any, **special: str) -> Any:
+    """A tokenizer of the `tokenizers` library as transformers has it."""
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=100_000
-    )
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", **special}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=100_000, **names)
 
 
 def make_llama(vocabulary: int, *, seed: int = 0) -> Any:

@@ -10,7 +10,12 @@ import typer
 from clbench.base.errors import OptionError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clbench.data.audit import TaskAudit
+    from clbench.data.example import Example
+    from clbench.data.tokenising import Encoder
+    from clbench.engine.look import Ceiling
     from clbench.spec.protocol import Protocol
     from clbench.spec.task import Task
 
@@ -123,11 +128,29 @@ def look(
     encoder = Encoder(
         load_tokenizer(describe(model)), max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
     )
-    found = look_at(file, task=_task(task, protocol), encoder=encoder, split=split, test=test)
+    asked = _task(task, protocol)
+    found = look_at(file, task=asked, encoder=encoder, split=split, test=test, ceiling=_ceiling(asked, encoder))
     if json:
         output.print_json(asdict(found))
     else:
         looking.print_look(found, name=str(file), model=model)
+
+
+def _ceiling(task: Task, encoder: Encoder) -> Ceiling | None:
+    """Computes what a model can score at most; None where a task's answers are nothing that a model writes."""
+    from clbench.engine.ceiling import ceiling, is_written, note
+    from clbench.plugins.registry import registry
+
+    scorer = registry().scorer
+    if not is_written(task, scorer):
+        return None
+
+    def measured(examples: Sequence[Example]) -> tuple[dict[str, float], str | None]:
+        limit = min(task.max_new_tokens, encoder.max_answer)
+        found = ceiling(encoder, examples, task=task, limit=limit, scorer=scorer)
+        return {str(role): value for role, value in found.scores.items()}, note(task.name, found)
+
+    return measured
 
 
 def _protocol(stream: str | None, settings: list[str]) -> Protocol:

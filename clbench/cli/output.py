@@ -59,13 +59,20 @@ def _print_titled(table: Table, title: str) -> None:
     console().print(table)
 
 
-def print_matrix(matrix: ResultMatrix, *, title: str, errors: Sequence[Sequence[Cell]] | None = None) -> None:
+def print_matrix(
+    matrix: ResultMatrix,
+    *,
+    title: str,
+    errors: Sequence[Sequence[Cell]] | None = None,
+    ceilings: Mapping[str, float] | None = None,
+) -> None:
     """R with its base row: green where a task was just learned, red where it lost more than a tenth since.
 
     Args:
         matrix: with the probes.
         title: above the table.
         errors: standard errors of rows 0 … T, of the tasks and then of the probes; shown below the scores.
+        ceilings: by name of task or probe, what a model scores whose tokens are all right; shown in a row of its own.
     """
     from rich import box
     from rich.table import Table
@@ -84,6 +91,11 @@ def print_matrix(matrix: ResultMatrix, *, title: str, errors: Sequence[Sequence[
         for cell, error in zip(cells, errors[number] if errors else (), strict=False):
             cell.append("" if error is None else f"\n±{error:.3f}", style="dim")
         table.add_row(Text(name), *cells)
+    if ceilings:
+        table.add_row(
+            Text("ceiling"),
+            *(Text(_cell(ceilings.get(name)), style="yellow") for name in (*matrix.tasks, *matrix.probes)),
+        )
     _print_titled(table, title)
 
 

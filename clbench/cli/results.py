@@ -99,6 +99,7 @@ def print_record(record: Record, *, bwt: str | None) -> None:
         record.matrix(),
         title=f"R of {record.method.label} (strict), seed {record.seed}, {record.order}; ± is one standard error",
         errors=_errors(record) if record.errors else None,
+        ceilings=record.ceilings_below_one("strict"),
     )
     for line in (*lines, *_probe_lines(record)):
         screen.print(line, markup=False)
@@ -183,6 +184,7 @@ def record_json(record: Record, *, state: Mapping[str, Any], bwt: str | None = N
         "errors": _errors(record) if record.errors else [],
         "probe_changes": {name: change.model_dump() for name, change in record.probe_changes.items()},
         "overlap": {name: one.model_dump(mode="json") for name, one in record.overlap.items()},
+        "ceilings": {name: one.model_dump(mode="json") for name, one in record.ceilings.items()},
         "costs": record.costs.model_dump(mode="json"),
         "footprint": record.footprint.model_dump(mode="json"),
         "drift": record.drift,

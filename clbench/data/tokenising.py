@@ -1,9 +1,10 @@
-"""Text to tokens: where the answer begins is found in the tokens of the whole, never by tokenising the answer apart.
+"""Text to tokens: the prompt's tokens are those that the model is asked with, the answer's those that follow them.
 
-TRACE tokenises the answer on its own and counts back, which is off by one token wherever a tokenizer merges or prefixes
-differently in context (specs of the benchmark, §2). Here `prompt + answer` is tokenised once, and the answer begins at
-the first token in which it differs from the tokenised prompt. Where the answer's first characters merge with the
-prompt's last ones into one token, that token counts as answer, and the example is counted in `merged`.
+Wherever the tokens of prompt + answer begin with the prompt's own, the answer's are the rest. Where the prompt's last
+characters and the answer's first would share a token (a prompt that ends in a blank, as a rule), the model would
+be trained in a context that it is never asked in; there the answer gets tokens that follow the prompt's and give its
+text back. TRACE tokenises the answer on its own and counts back, which is off by one token wherever a tokenizer
+prefixes a text (specs of the benchmark, §2).
 
 A long prompt loses its beginning, so that the answer cue stays; a long answer loses its end.
 """
@@ -12,10 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from rapidfuzz.distance import Levenshtein
 
 from clbench.base.errors import ModelError
+from clbench.data.detokenising import Detokenizer
 from clbench.data.example import Example
+
+ANCHORS = ("", "\n", ".", ")", "a", "0")  # texts that an answer is tokenised behind, where it may not join the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,20 @@ class EncodingCounts:
     merged: int = 0
 
 
+class Parts(NamedTuple):
+    """A prompt and what follows it.
+
+    Args:
+        prompt: its tokens, as it is asked.
+        answer: the tokens that follow.
+        merged: whether the tokenizer would have joined the two.
+    """
+
+    prompt: list[int]
+    answer: list[int]
+    merged: bool
+
+
 class Encoder:
     """A tokenizer under a protocol's lengths.
 
@@ -63,37 +83,69 @@ class Encoder:
         self.eos = int(tokenizer.eos_token_id)
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos)
         self.prefix = _prefix(tokenizer)
+        self.detokenizer = Detokenizer(tokenizer)
 
     def prompts(self, texts: Sequence[str], *, limit: int | None = None) -> list[list[int]]:
         """Tokens of prompts as the model sees them when it is asked; their ends, at most `limit` or `max_prompt`."""
-        keep = (limit or self.max_prompt) - len(self.prefix)
-        return [[*self.begin(ids), *ids[-keep:]] for ids in self.tokens(texts)]
+        return [self._opened(ids, limit=limit or self.max_prompt) for ids in self.tokens(texts)]
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[Encoded], EncodingCounts]:
         """Training examples, and what was cut."""
         counts = EncodingCounts()
-        alone = self.tokens([one.prompt for one in examples])
-        whole = self.tokens([one.prompt + one.answer for one in examples])
-        triples = zip(alone, whole, examples, strict=True)
-        return [self._join(prompt, both, counts, task=one.task) for prompt, both, one in triples], counts
+        parts = self.parts([(one.prompt, one.answer) for one in examples])
+        return [
+            self._join(one, counts, task=example.task) for one, example in zip(parts, examples, strict=True)
+        ], counts
 
-    def _join(self, prompt: list[int], both: list[int], counts: EncodingCounts, *, task: str) -> Encoded:
-        start = common_prefix(prompt, both)
-        keep = self.max_prompt - len(self.prefix)
-        counts.merged += start < len(prompt)
-        counts.prompt_truncated += start > keep
-        counts.answer_truncated += len(both) - start > self.max_answer
-        answer = both[start : start + self.max_answer]
-        ids = (*self.begin(both[:start]), *both[max(0, start - keep) : start], *answer, self.eos)
-        return Encoded(ids, len(answer) + 1, task)
+    def parts(self, pairs: Sequence[tuple[str, str]]) -> list[Parts]:
+        """Prompts' tokens as they are asked, and those of the answers that follow them; nothing cut.
+
+        Args:
+            pairs: a prompt and an answer each.
+        """
+        texts = list(dict.fromkeys(text for prompt, answer in pairs for text in (prompt, prompt + answer)))
+        known = dict(zip(texts, self.tokens(texts), strict=True))  # a prompt may stand before several answers
+        return [self._parted(known[prompt], known[prompt + answer], prompt, answer) for prompt, answer in pairs]
+
+    def _parted(self, before: list[int], whole: list[int], prompt: str, answer: str) -> Parts:
+        if whole[: len(before)] == before:
+            return Parts(before, whole[len(before) :], merged=False)
+        candidates = self._apart(answer)
+
+        def distance(ids: list[int]) -> int:
+            return Levenshtein.distance(self.detokenizer.answer(ids, after=before, prompt=prompt), answer)
+
+        return Parts(before, min(candidates, key=distance), merged=True)
+
+    def _apart(self, answer: str) -> list[list[int]]:
+        """Tokens of an answer that joins nothing, the likelier ones first."""
+        pairs = zip(self.tokens(ANCHORS), self.tokens([anchor + answer for anchor in ANCHORS]), strict=True)
+        return [whole[len(anchor) :] for anchor, whole in pairs if whole[: len(anchor)] == anchor]
+
+    def _join(self, parts: Parts, counts: EncodingCounts, *, task: str) -> Encoded:
+        counts.merged += parts.merged
+        counts.prompt_truncated += len(parts.prompt) > self.max_prompt - len(self.prefix)
+        counts.answer_truncated += len(parts.answer) > self.max_answer
+        answer = parts.answer[: self.max_answer]
+        return Encoded((*self._opened(parts.prompt, limit=self.max_prompt), *answer, self.eos), len(answer) + 1, task)
+
+    def _opened(self, prompt: list[int], *, limit: int) -> list[int]:
+        return [*self.begin(prompt), *prompt[-(limit - len(self.prefix)) :]]
 
     def begin(self, prompt: Sequence[int]) -> tuple[int, ...]:
         """What stands before a prompt; an empty one needs something to predict the first token from."""
         return self.prefix or (() if prompt else (self.eos,))
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokens of texts and nothing else."""
-        return self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"] if texts else []
+        """Tokens of texts, without the beginning-of-text token, which a text may have itself.
+
+        All tokens of the project come from here, those that are trained and those that are asked.
+        """
+        if not texts:
+            return []
+        found = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        size = len(self.prefix)
+        return [ids[size:] if size and tuple(ids[:size]) == self.prefix else ids for ids in found]
 
 
 def _prefix(tokenizer: Any) -> tuple[int, ...]:

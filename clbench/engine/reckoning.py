@@ -14,7 +14,7 @@ from clbench.engine.scorekeeper import Scorekeeper
 from clbench.models import device
 from clbench.runs import secrets
 from clbench.runs.predictions import file_hashes
-from clbench.runs.record import Costs, FootprintPart, OverlapPart, Record
+from clbench.runs.record import Ceiling, Costs, FootprintPart, OverlapPart, Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.runs.strict import storable
@@ -33,6 +33,7 @@ def make_record(
     scores: Scorekeeper,
     seconds: Mapping[str, float],
     drift: Mapping[str, Any],
+    ceilings: Mapping[str, Ceiling],
     provenance: Mapping[str, Any],
 ) -> Record:
     """All that a board, a reviewer and a later reader need.
@@ -45,6 +46,7 @@ def make_record(
         scores: R and probes.
         seconds: of `train` and `eval`.
         drift: of the parameters.
+        ceilings: of tasks and probes.
         provenance: of the run's beginning.
     """
     run = trainer.run
@@ -61,6 +63,7 @@ def make_record(
         errors={"strict": scores.errors.rows("strict"), "lenient": scores.errors.rows("lenient")},
         probe_errors={name: tuple(cells) for name, cells in scores.errors.probes.items()},
         probe_changes=probe_changes(config, run_dir, scores),
+        ceilings=dict(ceilings),
         overlap={name: OverlapPart.model_validate(one) for name, one in overlaps(config).items()},
         drift=storable(drift),
         costs=_costs(trainer, evaluator, seconds),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.base.errors import ClbenchError, RunError
 from clbench.base.progress import Progress
 from clbench.engine import lesson
+from clbench.engine.ceiling import ceilings, tell
 from clbench.engine.drafts import drop_drafts, drop_rows
 from clbench.engine.fixed import Fixed, find_devices, fix
 from clbench.engine.guards import Guards
@@ -122,7 +123,7 @@ class Runner:
     def _begin(self, method: Method) -> Moving:
         """Model, evaluator, scores and the method's stage, as they are before the first step."""
         from clbench.data.tokenising import Encoder
-        from clbench.evaluation.evaluator import Evaluator
+        from clbench.evaluation.evaluator import Evaluator, window
 
         config, fixed = self.fixed.config, self.fixed
         self.devices = find_devices(config)
@@ -132,6 +133,8 @@ class Runner:
         encoder = Encoder(
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
         )
+        self.ceilings = ceilings(config, encoder, window=window(loaded.model), scorer=fixed.registry.scorer)
+        tell(self.ceilings, warnings=self.warnings, say=fixed.say)
         evaluator = Evaluator(
             self.devices.accelerator,
             encoder,
@@ -239,6 +242,7 @@ class Runner:
             scores=moving.scores,
             seconds=moving.clock.now(),
             drift=self._drift(),
+            ceilings=self.ceilings,
             provenance=fixed.provenance,
         )
         run_dir.save_record(record)

@@ -121,7 +121,7 @@ class Scorekeeper:
         if self.run_dir.writable:
             save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
-        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated)):
+        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated), ("tied", scores.tied)):
             if number:
                 message = f"{task.name}: {kind} answers in evaluation"
                 self.warnings[message] = self.warnings.get(message, 0) + number

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from clbench.data.batches import collate, left_pad
+from clbench.data.detokenising import until
 from clbench.evaluation import likelihood
 from clbench.runs.predictions import Prediction
 from clbench.scoring import choices
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
     """What was generated for one prompt, or the likelihoods of its choices as text.
 
     Args:
-        text: without special tokens.
+        text: without the tokens that end, begin or pad a sequence.
         truncated: whether it ran into the limit.
         tokens: how many were generated.
     """
@@ -40,6 +41,18 @@ class Answer(NamedTuple):
     text: str
     truncated: bool
     tokens: int
+
+
+class Written(NamedTuple):
+    """The tokens that were generated for one prompt.
+
+    Args:
+        ids: up to the first that ends an answer.
+        ended: whether there was such a one.
+    """
+
+    ids: list[int]
+    ended: bool
 
 
 Answers = dict[int, Answer]
@@ -96,7 +109,10 @@ class Evaluator:
         prompts = self.encoder.prompts([one.prompt for one in examples], limit=room)
 
         def ask(indices: list[int]) -> list[Answer]:
-            return self._generate(model, [prompts[index] for index in indices], limit=limit, stop=stop)
+            asked = [prompts[index] for index in indices]
+            found = self._generate(model, asked, limit=limit, stop=stop)
+            texts = [examples[index].prompt for index in indices]
+            return [self._read(*one, stop=stop) for one in zip(found, asked, texts, strict=True)]
 
         return self._ask_all(model, examples, self._batches(prompts), ask, on_batch=on_batch, known=known)
 
@@ -179,37 +195,37 @@ class Evaluator:
 
     def _generate(
         self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int, stop: tuple[str, ...] = ()
-    ) -> list[Answer]:
+    ) -> list[Written]:
         from transformers import StoppingCriteriaList
 
         batch = left_pad(prompts, pad=self.encoder.pad, device=self.accelerator.device)
-        stopped = partial(self._stopped, stop=stop, start=batch["input_ids"].shape[1])
-        stopping = {"stopping_criteria": StoppingCriteriaList([stopped])} if stop else {}
+        start = batch["input_ids"].shape[1]
+        stopping = {"stopping_criteria": StoppingCriteriaList([partial(self._stopped, stop=stop, start=start)])}
         with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
-            output = model.generate(**batch, max_new_tokens=limit, **stopping)
+            output = model.generate(**batch, max_new_tokens=limit, **(stopping if stop else {}))
         ends = set(model.generation_config.eos_token_id)
-        return [self._decode(row, ends=ends, stop=stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+        return [_until_end(row, ends) for row in output[:, start:].tolist()]
 
-    def _decode(self, ids: list[int], *, ends: set[int], stop: tuple[str, ...]) -> Answer:
-        end = next((i for i, token in enumerate(ids) if token in ends), None)
-        kept = ids if end is None else ids[:end]
-        text = self._text(kept)
-        cuts = [place for place in map(text.find, stop) if place >= 0]
-        if not cuts:
-            return Answer(text, end is None, len(kept) + (end is not None))
-        used = bisect.bisect_left(
-            range(len(kept)), True, key=lambda n: any(one in self._text(kept[:n]) for one in stop)
-        )
-        return Answer(text[: min(cuts)], False, used)  # the others of the batch may have gone on
+    def _read(self, written: Written, asked: Sequence[int], prompt: str, *, stop: tuple[str, ...]) -> Answer:
+        """The answer that tokens give where they stand, up to the first stop."""
+        ids, ended = written
+        told = self.encoder.detokenizer
+        text = told.answer(ids, after=asked, prompt=prompt)
+        if (cut := until(text, stop)) == text:
+            return Answer(text, not ended, len(ids) + ended)
+
+        def stopped(number: int) -> bool:
+            return any(one in told.answer(ids[:number], after=asked, prompt=prompt) for one in stop)
+
+        used = bisect.bisect_left(range(len(ids)), True, key=stopped)
+        return Answer(cut, False, used)  # the others of the batch may have gone on
 
     def _stopped(self, ids: torch.Tensor, scores: Any, *, stop: tuple[str, ...], start: int, **_: Any) -> torch.Tensor:
         """Which answers have come to a stop; transformers' own `stop_strings` also looks into the prompt."""
         longest = max(len(one.encode()) for one in stop)  # a token is a byte at least
-        tails = ids[:, max(start, ids.shape[1] - longest - 4) :].tolist()
-        return torch.tensor([any(one in self._text(tail) for one in stop) for tail in tails], device=ids.device)
-
-    def _text(self, ids: list[int]) -> str:
-        return self.encoder.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        cut = max(start, ids.shape[1] - longest - 4)
+        tails = [self.encoder.detokenizer.text(row[cut:], after=row[:cut]) for row in ids.tolist()]
+        return torch.tensor([any(one in tail for one in stop) for tail in tails], device=ids.device)
 
     def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
         inner, device = getattr(model, "module", model), self.accelerator.device
@@ -254,3 +270,8 @@ def window(model: Any) -> int:
     config = getattr(model, "module", model).config
     found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return int(found or WINDOW)
+
+
+def _until_end(ids: list[int], ends: set[int]) -> Written:
+    end = next((i for i, token in enumerate(ids) if token in ends), None)
+    return Written(ids, ended=False) if end is None else Written(ids[:end], ended=True)

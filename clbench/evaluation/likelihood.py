@@ -23,7 +23,7 @@ from clbench.training.losses import forward
 
 if TYPE_CHECKING:
     from clbench.data.example import Example
-    from clbench.data.tokenising import Encoder
+    from clbench.data.tokenising import Encoder, Parts
 
 CUTS = 8  # a question too long loses its beginning by eighths of the window: those of a subject still begin alike
 WORTH_SHARING = 32  # tokens; a shorter common beginning costs more in padding than it saves
@@ -45,7 +45,7 @@ class Question:
 
 
 def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> list[Question]:
-    """Tokenise questions as training examples are: as a whole, so that a choice begins where the tokens part.
+    """Tokenise questions as training examples are: a choice is scored where it follows what is asked.
 
     Args:
         encoder: of the model.
@@ -55,32 +55,31 @@ def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> lis
     Raises:
         DataError: a choice alone is longer than the window.
     """
-    texts = [
-        (one.prompt + choice + one.ending, one.prompt + (choice if one.ending else ""))
+    pairs = [
+        (one.prompt + choice, one.ending) if one.ending else (one.prompt, choice)
         for one in examples
         for choice in one.choices
     ]
-    each = list(dict.fromkeys(text for pair in texts for text in pair))  # the prompt stands before every choice
-    known = dict(zip(each, encoder.tokens(each), strict=True))
-    pairs = iter((known[whole], known[before]) for whole, before in texts)
-    return [_question([next(pairs) for _ in one.choices], one=one, encoder=encoder, window=window) for one in examples]
+    parts = iter(encoder.parts(pairs))
+    return [_question([next(parts) for _ in one.choices], one=one, encoder=encoder, window=window) for one in examples]
 
 
-def _question(pairs: Sequence[tuple[list[int], list[int]]], *, one: Example, encoder: Encoder, window: int) -> Question:
-    starts = [min(common_prefix(before, whole), len(whole) - 1) for whole, before in pairs]
+def _question(parts: Sequence[Parts], *, one: Example, encoder: Encoder, window: int) -> Question:
+    wholes = [[*part.prompt, *part.answer] for part in parts]
+    starts = [min(len(part.prompt), len(whole) - 1) for part, whole in zip(parts, wholes, strict=True)]
     first = min(starts)
-    alone = not one.prompt or not first  # a tokenizer may join all of a prompt to what follows it
-    begin = encoder.begin([] if alone else pairs[0][0])
+    alone = not one.prompt or not first  # a tokenizer may make nothing of a prompt
+    begin = encoder.begin([] if alone else parts[0].prompt)
     step = max(1, window // CUTS)
-    over = max(0, len(begin) + max(len(whole) for whole, _ in pairs) - window)
+    over = max(0, len(begin) + max(map(len, wholes)) - window)
     cut = min(-(-over // step) * step, first if begin else first - 1)  # something stands before what is scored
-    rows = [(*begin, *whole[cut:]) for whole, _ in pairs]
+    rows = [(*begin, *whole[cut:]) for whole in wholes]
     if (longest := max(map(len, rows))) > window:
         raise DataError(
             f"task {one.task!r}: a choice makes {longest} tokens, and with {window} the model's window is full: "
             "take a model of a longer one, or leave the record out"
         )
-    scored = [len(whole) - start for (whole, _), start in zip(pairs, starts, strict=True)]
+    scored = [len(whole) - start for whole, start in zip(wholes, starts, strict=True)]
     same = min(common_prefix(rows[0], row) for row in rows)
     shared = min(same, *(len(row) - number for row, number in zip(rows, scored, strict=True)))
     return Question(tuple(rows), tuple(scored), shared)

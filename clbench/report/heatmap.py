@@ -36,12 +36,13 @@ def short(name: str) -> str:
 # --- R ---------------------------------------------------------------------------------------------------------------
 
 
-def result_matrix(matrix: ResultMatrix, *, errors: Errors = None) -> Html:
+def result_matrix(matrix: ResultMatrix, *, errors: Errors = None, ceilings: Mapping[str, float] | None = None) -> Html:
     """R from its base row on, and the probes; what was just learned has a frame, what was not learned yet is pale.
 
     Args:
         matrix: with the probes.
         errors: standard errors by name of task or probe, rows 0 … T; shown below the scores.
+        ceilings: by name of task or probe, what a model scores whose tokens are all right; a row of its own.
     """
     names = [*matrix.tasks, *matrix.probes]
     first = len(matrix.tasks)
@@ -53,7 +54,14 @@ def result_matrix(matrix: ResultMatrix, *, errors: Errors = None) -> Html:
         tag("tr", _row_name(matrix, i), _tasks(matrix, i, errors or {}), _probes(matrix, i, errors or {}))
         for i in range(first + 1)
     ]
+    body += [_ceiling(names, ceilings)] if ceilings else []
     return scrolling(tag("table", tag("thead", tag("tr", tag("th", "after"), head)), tag("tbody", body), class_="heat"))
+
+
+def _ceiling(names: Sequence[str], ceilings: Mapping[str, float]) -> Html:
+    told = "what a model scores whose tokens are all right"
+    cells = [heat_cell(ceilings.get(name), title=f"{name}: {told}") for name in names]
+    return tag("tr", tag("th", "ceiling", scope="row", title=told), cells)
 
 
 def _row_name(matrix: ResultMatrix, i: int) -> Html:

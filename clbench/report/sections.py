@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from clbench.metrics.matrix import Cell
 from clbench.metrics.summaries import SummarySpec, compute
@@ -89,14 +90,14 @@ def scores(subject: Subject) -> Html:
         "italics what was not learned yet; – what was not measured."
     )
     roles = record.scores if record else {}
-    more = [
-        folded(f"R, {one} scores", result_matrix(record.matrix(one), errors=_errors(record, one)))
-        for one in roles
-        if record and one != role
-    ]
+    more = [folded(f"R, {one} scores", _matrix(record, one)) for one in roles if record and one != role]
     told += " Below each score one standard error over its records." if record and record.errors else ""
-    shown = result_matrix(subject.matrix, errors=_errors(record, role) if record else None)
+    shown = _matrix(record, role) if record else result_matrix(subject.matrix)
     return join([tag("h3", f"Result matrix R, {role} scores"), tag("p", told), shown, more])
+
+
+def _matrix(record: Record, role: Literal["strict", "lenient"]) -> Html:
+    return result_matrix(record.matrix(role), errors=_errors(record, role), ceilings=record.ceilings_below_one(role))
 
 
 def _errors(record: Record, role: str) -> dict[str, Sequence[Cell]]:

@@ -16,7 +16,7 @@ from clbench.base.errors import DataError, short
 from clbench.base.hashing import file_digest
 from clbench.data.records import read_objects
 from clbench.metrics.uncertainty import standard_error
-from clbench.scoring import load_scorer, record_scores
+from clbench.scoring import choices, load_scorer, record_scores
 from clbench.scoring.spec import ScorerSpec
 from clbench.spec.task import Task
 
@@ -103,6 +103,7 @@ class Scores:
         side: further scorers, by name.
         empty: predictions without any text.
         truncated: predictions that ran into the limit.
+        tied: records of which several choices are the likeliest, under the strict scorer.
         num_records: all.
     """
 
@@ -111,6 +112,7 @@ class Scores:
     side: dict[str, float]
     empty: int
     truncated: int
+    tied: int
     num_records: int
 
 
@@ -130,6 +132,7 @@ def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[st
         side={name: fmean(found[name]) for name in task.side},
         empty=sum(not task.extract(one.prediction) for one in predictions),
         truncated=sum(one.truncated for one in predictions),
+        tied=sum(choices.is_tied(one.prediction, scorer=task.scorers.strict) for one in predictions),
         num_records=len(predictions),
     )
 

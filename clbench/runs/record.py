@@ -190,6 +190,22 @@ class OverlapPart(Part):
     equal_pairs: Count | None = None
 
 
+class Ceiling(Part):
+    """The score of a model whose tokens are all right: see `clbench.engine.ceiling`.
+
+    Args:
+        scores: by role, the mean over the records.
+        records: how many there are.
+        reasons: why some score less than their answers themselves, to the number of such records.
+        named: the same to the first few of them, counted from 1.
+    """
+
+    scores: dict[Literal["strict", "lenient"], Score]
+    records: Count
+    reasons: dict[Line, Count] = {}
+    named: dict[Line, tuple[Count, ...]] = {}
+
+
 class Record(Part):
     """One finished run.
 
@@ -206,6 +222,7 @@ class Record(Part):
         errors: standard errors of `scores`, in the same form.
         probe_errors: standard errors of `probes`; none of a loss.
         probe_changes: name to the change from row 0 to row T; and of all scores together, `general-ability`.
+        ceilings: name of a task or probe to the score of a model whose tokens are all right.
         overlap: name of a task or probe to what its records share with the training data: see `clbench.data.overlap`.
         drift: how far the parameters moved from the base model's: see `drift.measure`.
         costs: time, tokens, memory.
@@ -228,6 +245,7 @@ class Record(Part):
     errors: dict[Literal["strict", "lenient"], Rows] = {}
     probe_errors: dict[Line, tuple[Amount | None, ...]] = {}
     probe_changes: dict[Line, Change] = {}
+    ceilings: dict[Line, Ceiling] = {}
     overlap: dict[Line, OverlapPart] = {}
     drift: dict[Line, Amount | dict[Line, Amount | None] | None] = {}
     costs: Costs
@@ -259,6 +277,11 @@ class Record(Part):
         base, *rows = self.scores[role]
         measured = base if any(cell is not None for cell in base) else None
         return ResultMatrix(self.tasks, tuple(rows), measured, probes=self.probes)
+
+    def ceilings_below_one(self, role: Literal["strict", "lenient"]) -> dict[str, float]:
+        """Every known ceiling under one way of scoring, by name; nothing where all of them are 1.000."""
+        found = {name: one.scores[role] for name, one in self.ceilings.items()}
+        return found if any(value < 0.9995 for value in found.values()) else {}
 
     def path(self, leaderboards: Path) -> Path:
         """Where the record belongs."""

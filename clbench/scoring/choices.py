@@ -6,18 +6,24 @@ in the record's order. `answer` is the text of the right choice.
 
     likelihood(prompt="2 + 2 =", prediction=dumps(["3", "4"], [-2.5, -0.3], [1, 1]), answer="4")
 
+Equally likely choices, which are frequent where logits are computed in bf16, get the expected score of a draw among
+them: the first of them is often the right one, or never.
+
 A long choice is less likely than a short one merely for its length. Three remedies are in use: none, the mean over
 bytes and the mean over tokens. The first two are `acc` and the idea of `acc_norm` in lm-evaluation-harness, whose
 `acc_norm` divides by characters and `acc_bytes` by bytes; the mean over tokens depends on the tokenizer.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter, ValidationError
 
 from clbench.base.errors import DataError, pydantic_line, short
+
+ROUNDING = 1e-6  # relative; sums of fp32 log-likelihoods are no nearer to each other than that by chance
 
 
 class Choice(NamedTuple):
@@ -83,18 +89,18 @@ def loads(text: str) -> list[Choice]:
 
 
 def likelihood(*, prompt: str, prediction: str, answer: str) -> float:
-    """Scores 1 if the right choice has the highest log-likelihood; of equal ones the first is chosen."""
-    return _chosen(prediction, answer, key=lambda choice: choice.loglikelihood)
+    """Scores 1 if the right choice has the highest log-likelihood, and 1/n if it is one of n such."""
+    return _chosen(prediction, answer, key=_nats)
 
 
 def likelihood_per_byte(*, prompt: str, prediction: str, answer: str) -> float:
     """Scores `likelihood` over the UTF-8 bytes of the choice without white space at its ends."""
-    return _chosen(prediction, answer, key=lambda choice: choice.loglikelihood / len(choice.text.strip().encode()))
+    return _chosen(prediction, answer, key=_nats_per_byte)
 
 
 def likelihood_per_token(*, prompt: str, prediction: str, answer: str) -> float:
     """Scores `likelihood` over the number of tokens."""
-    return _chosen(prediction, answer, key=lambda choice: choice.loglikelihood / choice.tokens)
+    return _chosen(prediction, answer, key=_nats_per_token)
 
 
 def stated(*, prompt: str, prediction: str, answer: str) -> float:
@@ -110,10 +116,43 @@ def stated(*, prompt: str, prediction: str, answer: str) -> float:
         raise DataError(f'the prediction {short(prediction)} is no {{"response", "score"}}: {line}') from error
 
 
-def _chosen(prediction: str, answer: str, *, key: Callable[[Choice], float]) -> float:
-    """Scores 1 if the choice of the highest key, the first of equals, is the answer."""
+def is_tied(prediction: str, *, scorer: str) -> bool:
+    """Whether several choices are the likeliest by one of the scorers above; False for any other scorer."""
+    key = _KEYS.get(scorer)
+    return key is not None and len(_likeliest(loads(prediction), key=key)) > 1
+
+
+def _nats(choice: Choice) -> float:
+    return choice.loglikelihood
+
+
+def _nats_per_byte(choice: Choice) -> float:
+    return choice.loglikelihood / len(choice.text.strip().encode())
+
+
+def _nats_per_token(choice: Choice) -> float:
+    return choice.loglikelihood / choice.tokens
+
+
+_Key = Callable[[Choice], float]
+_KEYS: dict[str, _Key] = {
+    "likelihood": _nats,
+    "likelihood_per_byte": _nats_per_byte,
+    "likelihood_per_token": _nats_per_token,
+}
+
+
+def _likeliest(choices: Sequence[Choice], *, key: _Key) -> list[Choice]:
+    """The choices of the highest key; what differs by rounding alone is equal."""
+    best = max(map(key, choices))
+    return [choice for choice in choices if math.isclose(key(choice), best, rel_tol=ROUNDING)]
+
+
+def _chosen(prediction: str, answer: str, *, key: _Key) -> float:
+    """Expected score of a draw among the likeliest choices: how many of them are the answer."""
     choices, right = loads(prediction), answer.strip()
     if all(choice.text.strip() != right for choice in choices):
         texts = ", ".join(short(choice.text, limit=20) for choice in choices)
         raise DataError(f"the answer {short(answer)} is none of the choices {texts}")
-    return float(max(choices, key=key).text.strip() == right)
+    best = _likeliest(choices, key=key)
+    return sum(choice.text.strip() == right for choice in best) / len(best)

@@ -41,7 +41,7 @@ class Protocol(Frozen):
         scorer: which score ranks.
     """
 
-    name: str = Field(default="custom/1", pattern=r"^[a-z0-9-]+/[0-9]+$")
+    name: str = Field(default="custom/2", pattern=r"^[a-z0-9-]+/[0-9]+$")
     learning_rate: float = Field(default=1e-5, gt=0, le=10, allow_inf_nan=False)
     epochs: Epochs | str | dict[str, Epochs] = 1
     global_batch: int = Field(default=128, ge=1)

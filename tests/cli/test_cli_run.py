@@ -41,7 +41,7 @@ def test_a_users_own_stream_runs_from_end_to_end(run, home, stream):
     done = run("--plugin", "sequential", "--plugin", "frozen")
     assert done.code == 0, done.err
     first, *lines = done.out.splitlines()
-    assert first == "stream mine (your files), 2 tasks, protocol custom/1, model small-llama"
+    assert first == "stream mine (your files), 2 tasks, protocol custom/2, model small-llama"
     assert sum(line.startswith("R of ") for line in lines) == 2
     assert any(re.match(r"op +\+0\.\d{4}$", line) for line in lines)
     assert any(re.match(r"bwt\.gem +[+-]0\.\d{4}$", line) for line in lines)
@@ -113,7 +113,7 @@ def test_seeds_orders_options_and_settings_reach_the_runs(run, home):
 
 def test_a_short_setting_shows_in_the_first_line(run):
     done = run("--plugin", "frozen", "--set", "protocol.max_answer_tokens=3")
-    assert "protocol custom/1 with protocol.max_answer_tokens=3" in done.out.splitlines()[0]
+    assert "protocol custom/2 with protocol.max_answer_tokens=3" in done.out.splitlines()[0]
 
 
 def test_folders_can_be_given(run, tmp_path, home):
@@ -157,7 +157,7 @@ def test_trace_on_generated_records_says_so(call, llama, home):
 def test_trace_means_the_archive_once_it_is_added(call, llama, home, tmp_path):
     assert call("data", "add", "trace", small.write_archive(tmp_path, variant="1000")).code == 0
     arguments = ("run", "--stream", "trace", "--model", llama, "--plugin", "frozen", "--dry-run")
-    assert call(*arguments).out.startswith("stream trace:1000 (official archive), 8 tasks, protocol trace-paper-ft/1")
+    assert call(*arguments).out.startswith("stream trace:1000 (official archive), 8 tasks, protocol trace-paper-ft/2")
     assert call(*arguments, "--set", "stream.test_examples=1", "--json").json["plan"][0]["prompts"] == 8
 
 
@@ -184,7 +184,7 @@ def test_real_records_fill_a_board_of_their_own(call, real_data, home, tmp_path)
         "run", "--stream", "trace:500", "--plugin", "sequential", "--plugin", second, "--model", folder, *settings
     )
     assert done.code == 0, done.err
-    assert done.out.startswith("stream trace:500 (official archive), 8 tasks, protocol trace-paper-ft/1 with ")
+    assert done.out.startswith("stream trace:500 (official archive), 8 tasks, protocol trace-paper-ft/2 with ")
     ((board, found),) = rows(home).items()
     assert found == sorted([("sequential", 0), (second, 0)])
     assert board.startswith("trace-500_gpt2-llama_")

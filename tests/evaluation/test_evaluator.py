@@ -3,13 +3,19 @@
 import json
 import math
 import shutil
+from types import SimpleNamespace
 
+import kinds
 import pytest
 import small
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from clbench.data.example import Example, TrainingData
+from clbench.data.tokenising import Encoder
 from clbench.evaluation.evaluator import Evaluator
+from clbench.methods.method import Experience
+from clbench.spec.protocol import Protocol, Runtime
 
 LIMIT = 12
 
@@ -218,3 +224,73 @@ def test_a_probe_is_bounded_by_the_models_window_of_which_half_is_the_prompts(gp
     evaluator.predict(model, [long], max_new_tokens=5000, probe=True)
     evaluator.predict(model, [long], max_new_tokens=40)
     assert seen == [(512 - 40, 40), (256, 256), (16, 4)]
+
+
+# --- a model that has learned everything
+
+
+class Oracle:
+    """Writes the tokens that it was trained on behind the prompt that it was trained on, and knows no other."""
+
+    def __init__(self, encoder, examples):
+        encoded = encoder.examples(examples)[0]
+        self.known = {one.ids[: -one.num_answer]: one.ids[-one.num_answer :] for one in encoded}
+        self.pad = encoder.pad
+        self.generation_config = SimpleNamespace(eos_token_id=[encoder.eos])
+        self.config = SimpleNamespace(max_position_embeddings=2048)
+
+    def eval(self):
+        pass
+
+    def generate(self, input_ids, attention_mask, max_new_tokens, **_):
+        rows = [tuple(ids[held.bool()].tolist()) for ids, held in zip(input_ids, attention_mask, strict=True)]
+        answers = [self.known[row][:max_new_tokens] for row in rows]
+        width = max(map(len, answers))
+        padded = torch.tensor([[*answer, *[self.pad] * (width - len(answer))] for answer in answers])
+        return torch.cat([input_ids, padded], dim=1)
+
+
+def oracle_of(kind, examples, *, eval_batch=5):
+    from accelerate import Accelerator
+
+    encoder = Encoder(kinds.tokenizer_of(kind), max_prompt=256, max_answer=64)
+    runtime = Runtime(device="cpu", eval_batch=eval_batch)
+    protocol = Protocol(max_prompt_tokens=256, max_answer_tokens=64)
+    return Evaluator(Accelerator(cpu=True), encoder, protocol, runtime), Oracle(encoder, examples)
+
+
+@pytest.mark.parametrize("kind", kinds.LOSSLESS)
+def test_what_was_learned_perfectly_is_answered_perfectly(kind):
+    """Prompts that end in a blank, answers that begin with one, labels that are tokens of their own, line breaks."""
+    unlike = list({one.prompt: one for one in kinds.RECORDS}.values())
+    evaluator, model = oracle_of(kind, unlike)
+    found = evaluator.predict(model, unlike, max_new_tokens=64)
+    assert [one.prediction for one in found] == [one.answer for one in unlike]
+    assert not any(one.truncated for one in found)
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece", "sentencepiece, legacy", "bytes"])
+def test_programs_keep_their_indentation_up_to_a_stop(kind):
+    program = Example("own/code", "def f(x):\n", "    return x\nred")
+    evaluator, model = oracle_of(kind, [program])
+    (found,) = evaluator.predict(model, [program], max_new_tokens=64, stop=("\nred",))
+    assert found.prediction == "    return x"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bytes", "sentencepiece, legacy", "bytes with labels"])
+def test_a_model_trained_until_its_loss_is_nil_scores_one(kind, tmp_path):
+    """The whole way: trained by the trainer, asked by the evaluator."""
+    answers = ["<A>", "<B>"] if kind == "bytes with labels" else ["dog cat red", " cat dog red"]
+    ends = [" Answer: ", " Answer:"]
+    records = [
+        Example("own/word", f"Item {n}: reverse red cat dog{ends[n % 2]}", answers[n % len(answers)]) for n in range(12)
+    ]
+    tokenizer = kinds.tokenizer_of(kind)
+    folder = small.save(tmp_path / "model", small.make_llama(len(tokenizer)), tokenizer)
+    trainer = small.make_trainer(folder, epochs=40, learning_rate=1e-2, global_batch=4)
+    trainer.train(Experience(index=1, task="own/word", epochs=40), TrainingData(records, name="own/word"))
+    assert trainer.on_step.losses[-1] < 0.05
+    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime)
+    found = evaluator.predict(trainer.run.model, records, max_new_tokens=16)
+    assert [one.prediction for one in found] == [one.answer for one in records]

@@ -103,12 +103,12 @@ def row_of(tokenizer, example, choice):
     def ids(text):
         return tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    whole = ids(example.prompt + choice + example.ending)
     before = ids(example.prompt + (choice if example.ending else ""))
-    start = 0
-    while start < min(len(before), len(whole) - 1) and before[start] == whole[start]:
-        start += 1
-    return whole, len(whole) - start
+    whole = ids(example.prompt + choice + example.ending)
+    if whole[: len(before)] != before:  # the choice follows what is asked in tokens of its own
+        alone = "\n" if tokenizer is not TOKENIZER else ""
+        whole = before + ids(alone + (example.ending or choice))[len(ids(alone)) :]
+    return whole, min(len(whole) - len(before), len(whole)) or 1
 
 
 def reference(model, example, *, tokenizer=TOKENIZER, window=None, bos=()):
@@ -205,8 +205,8 @@ def test_they_are_so_under_other_tokenizers(kind):
     check(model, MIXED, tokenizer=tokenizer, bos=(1,) if kind == "bos" else ())
 
 
-def test_what_the_tokenizer_joins_across_the_boundary_is_scored():
-    """`haw` and `k` are tokens of their own, `hawk` is one: the token before the boundary is another one."""
+def test_what_the_tokenizer_would_join_across_the_boundary_is_scored_apart():
+    """`haw` and `k` are tokens of their own, `hawk` is one, which no prompt that ends in `haw` is asked with."""
     joined = [
         Example("own/join", "Word:\nhaw", "k", ("k", "n", " budget")),
         Example("own/join", "Word: neut", "ral", ("ral", "er", "")[:2]),

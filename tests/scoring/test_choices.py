@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from clbench.base.errors import DataError
 from clbench.scoring.choices import (
     Choice,
     dumps,
+    is_tied,
     likelihood,
     likelihood_per_byte,
     likelihood_per_token,
@@ -45,14 +47,39 @@ def test_each_scorer_divides_by_its_own_length() -> None:
     assert list(chosen.values()) == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
-def test_of_equal_choices_the_first_is_chosen() -> None:
-    prediction = dumps(["x", "y"], [-1.0, -1.0], [1, 1])
-    for scorer in (likelihood, likelihood_per_byte, likelihood_per_token):
-        assert [score(scorer, prediction, answer) for answer in "xy"] == [1, 0]
+SCORERS = (likelihood, likelihood_per_byte, likelihood_per_token)
+
+
+def test_equal_choices_give_the_expected_score_of_a_draw() -> None:
+    prediction = dumps(["x", "y", "z", "w"], [-1.0, -1.0, -1.0, -1.5], [1, 1, 1, 1])
+    for scorer in SCORERS:
+        assert [score(scorer, prediction, answer) for answer in "xyzw"] == [1 / 3, 1 / 3, 1 / 3, 0]
+        assert is_tied(prediction, scorer=scorer.__name__)
+
+
+def test_a_model_of_constant_logits_scores_chance_wherever_the_right_choice_stands() -> None:
+    """Sums of equal numbers, as fp32 makes them: what differs by rounding alone is equal."""
+    nats = [sum([np.float32(-math.log(320))] * n, start=np.float32(0)) for n in (3, 7, 11)]
+    prediction = dumps(["abc", "abcdefg", "abcdefghijk"], nats, [3, 7, 11])
+    assert len({one / n for one, n in zip(nats, (3, 7, 11), strict=True)}) > 1
+    for scorer in (likelihood_per_byte, likelihood_per_token):
+        assert score(scorer, prediction, "abc") == score(scorer, prediction, "abcdefghijk") == 1 / 3
+    assert score(likelihood, prediction, "abc") == 1
+
+
+def test_a_choice_that_stands_twice_is_right_twice() -> None:
+    prediction = dumps(["x", "y", " x"], [-1.0, -1.0, -1.0], [1, 1, 1])
+    assert score(likelihood, prediction, "x") == pytest.approx(2 / 3)
+
+
+def test_only_measured_choices_can_be_tied() -> None:
+    assert not is_tied("some text", scorer="exact")
+    assert not is_tied(dumps(["x", "y"], [-1.0, -1.1], [1, 1]), scorer="likelihood")
+    assert is_tied(dumps(["x", "yy"], [-1.0, -2.0], [1, 1]), scorer="likelihood_per_byte")
 
 
 @given(st.lists(st.tuples(st.floats(-100, 0), st.integers(1, 9)), min_size=1, max_size=5))
-def test_the_chosen_one_is_no_worse_than_any_other(measured) -> None:
+def test_the_chosen_ones_are_no_worse_than_any_other(measured) -> None:
     texts = [f"c{i}" * (i + 1) for i in range(len(measured))]
     prediction = dumps(texts, [nats for nats, _ in measured], [n for _, n in measured])
     for scorer, lengths in (
@@ -61,9 +88,11 @@ def test_the_chosen_one_is_no_worse_than_any_other(measured) -> None:
         (likelihood_per_token, [n for _, n in measured]),
     ):
         means = [nats / length for (nats, _), length in zip(measured, lengths, strict=True)]
-        assert [score(scorer, prediction, text) for text in texts] == [
-            i == means.index(max(means)) for i in range(len(texts))
-        ]
+        best = [math.isclose(mean, max(means), rel_tol=1e-6) for mean in means]
+        scores = [score(scorer, prediction, text) for text in texts]
+        assert scores == [one / sum(best) for one in best]
+        assert sum(scores) == pytest.approx(1)
+        assert is_tied(prediction, scorer=scorer.__name__) == (sum(best) > 1)
 
 
 @pytest.mark.parametrize(
