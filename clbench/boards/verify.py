@@ -7,10 +7,11 @@ included, cannot be found out from the files alone: compare with the record that
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from clbench.base.errors import ClbenchError, RecordError
 from clbench.base.hashing import digest
@@ -18,11 +19,11 @@ from clbench.boards.consistency import contradictions
 from clbench.boards.rescore import rescore
 from clbench.data.sources import data_hash, load_stream_data
 from clbench.plugins.registry import Registry
-from clbench.runs.predictions import file_hashes
+from clbench.runs.predictions import file_hashes, read
 from clbench.runs.record import Record, read_record
 from clbench.runs.rundir import RunDir
 from clbench.scoring.programs import ProgramsOffError
-from clbench.spec.stream import resolve
+from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.task import Task
 
 
@@ -71,7 +72,10 @@ def _checks(run_dir: RunDir, registry: Registry, leaderboards: Path, data_dir: P
         "scores": lambda: _scores(run_dir, record, registry),
         "matrix.json": lambda: _matrix(run_dir, record),
         "configuration": lambda: _configuration(run_dir, record),
-        "data": lambda: _data(record, registry, data_dir),
+        "probes": lambda: _probes(record),
+        "provenance": lambda: _provenance(run_dir, record),
+        "changes": lambda: _changes(record, registry, data_dir),
+        "data": lambda: _data(run_dir, record, registry, data_dir),
         "board's copy": lambda: _copy(record, leaderboards),
     }
     for name, step in steps.items():
@@ -120,24 +124,72 @@ def _configuration(run_dir: RunDir, record: Record) -> str:
     return f"{', '.join(wrong)}: run.json and the record differ" if wrong else ""
 
 
-def _data(record: Record, registry: Registry, data_dir: Path | None) -> str:
+def _plan(record: Record, registry: Registry, data_dir: Path | None) -> StreamPlan:
+    """The stream as the record's board says it ran."""
     board = record.board
-    changes = {"stream": {"train_examples": board.train_examples, "test_examples": board.test_examples}}
-    if "stream.shuffle" in board.changes:
-        changes["stream"]["shuffle"] = board.changes["stream.shuffle"]
+    changes: dict[str, dict[str, Any]] = {}
+    for key, value in board.changes.items():
+        section, _, name = key.partition(".")
+        changes.setdefault(section, {})[name] = value
+    sizes = {"train_examples": board.train_examples, "test_examples": board.test_examples}
     try:
         loaded = registry.catalog().stream(board.stream)
-        plan = resolve(
+        return resolve(
             loaded.stream,
             tasks=loaded.tasks,
             base_dir=data_dir or loaded.base_dir,
             variant=board.variant,
-            changes=changes,
+            changes={**changes, "stream": {**changes.get("stream", {}), **sizes}},
         )
-        found = data_hash(load_stream_data(plan, plugins=registry.plugins))
     except ClbenchError as error:
         raise _AbsentError(str(error)) from error
-    return "" if found == board.data else "the stream's records are not those that the run was trained and scored on"
+
+
+def _changes(record: Record, registry: Registry, data_dir: Path | None) -> str:
+    """The board's words for people: what `--set` changed is what the protocol differs in."""
+    plan = _plan(record, registry, data_dir)
+    if plan.version != record.board.stream_version:
+        raise _AbsentError(f"stream {plan.name} is of version {plan.version} here")
+    same = plan.identity()["protocol"] == record.board.protocol
+    return "" if same else "the protocol is not the stream's with the changes that the record names"
+
+
+def _data(run_dir: RunDir, record: Record, registry: Registry, data_dir: Path | None) -> str:
+    """The stream's records are those of the run, and every prompt and answer is one of them, in their order."""
+    plan = _plan(record, registry, data_dir)
+    try:
+        data = load_stream_data(plan, plugins=registry.plugins)
+    except ClbenchError as error:
+        raise _AbsentError(str(error)) from error
+    if data_hash(data) != record.board.data:
+        return "the stream's records are not those that the run was trained and scored on"
+    for one in data:
+        asked = [(example.prompt, example.answer) for example in one.test]
+        for path in sorted(run_dir.path.glob(f"predictions/*/{one.task.slug}.jsonl")):
+            if [(said.prompt, said.answer) for said in read(path)] != asked:
+                return f"{path.relative_to(run_dir.path)}: prompts and answers are not the stream's test records"
+    return ""
+
+
+def _probes(record: Record) -> str:
+    """Each change is the difference of the rows that the record has; that of all together is their mean."""
+    rows = {name: cells for name, cells in record.probes.items() if name in record.probe_changes}
+    known = {name: (cells[0], cells[-1]) for name, cells in rows.items()}
+    wrong = [
+        name
+        for name, (first, last) in known.items()
+        if first is None
+        or last is None
+        or not math.isclose(record.probe_changes[name].value, last - first, abs_tol=1e-9)
+    ]
+    return f"{', '.join(wrong)}: the change is not the last row minus the first" if wrong else ""
+
+
+def _provenance(run_dir: RunDir, record: Record) -> str:
+    stated = run_dir.state().get("provenance")
+    if stated is None:
+        raise _AbsentError("run.json says nothing of it")
+    return "" if stated == record.provenance else "run.json and the record differ"
 
 
 def _copy(record: Record, leaderboards: Path) -> str:

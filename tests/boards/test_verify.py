@@ -8,6 +8,7 @@ import small
 from clbench.base.errors import RecordError
 from clbench.boards.verify import verify
 from clbench.plugins.registry import registry
+from clbench.runs.predictions import file_hashes
 from clbench.runs.rundir import RunDir
 
 
@@ -52,6 +53,9 @@ def test_an_untouched_run_is_right(copy, finished):
         "scores": "ok",
         "matrix.json": "ok",
         "configuration": "ok",
+        "probes": "ok",
+        "provenance": "ok",
+        "changes": "not checked",
         "data": "not checked",  # a stream file of one's own is found by its path only
         "board's copy": "ok",
     }
@@ -87,6 +91,7 @@ def test_an_edited_number_is_found(copy, role):
         (lambda record: record["method"].__setitem__("name", "mofo"), "configuration"),
         (lambda record: record.__setitem__("seed", 5), "configuration"),
         (lambda record: record["board"]["model"].__setitem__("hash", "0"), "configuration"),
+        (lambda record: record["provenance"].__setitem__("python", "2.7"), "provenance"),
         (lambda record: record["footprint"].__setitem__("trainable_parameters", 1), "board's copy"),
         (lambda record: record.__setitem__("scores", {}), "record"),
     ],
@@ -121,11 +126,44 @@ def test_a_stream_that_is_here_has_its_data_checked(call, tmp_path, llama, home)
     run = done.json["runs"][0]["run_dir"]
     shown = call("show", run, "--verify", "--json")
     assert shown.code == 0
-    assert {check["name"]: check["outcome"] for check in shown.json}["data"] == "ok"
+    assert {check["outcome"] for check in shown.json} == {"ok"}, shown.out
+    _answers_of_another_test_are_found(call, RunDir(tmp_path.__class__(run)))
     edit(RunDir(tmp_path.__class__(run)).record_path, lambda record: record["board"].__setitem__("data", "0" * 64))
     told = call("show", run, "--verify")
     assert told.code == 1
     assert "data: the stream's records are not those" in told.out
+
+
+def _answers_of_another_test_are_found(call, run_dir):
+    """Every prompt and answer replaced, or records left out, with hashes made to fit: the stream's own test tells."""
+    good = run_dir.record_path.read_text("utf-8")
+    paths = sorted((run_dir.path / "predictions").rglob("*.jsonl"))
+    texts = [path.read_text("utf-8") for path in paths]
+
+    def told(change):
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text("".join(change([json.loads(line) for line in text.splitlines()])), "utf-8")
+        hashes = file_hashes(run_dir.path)
+        edit(run_dir.record_path, lambda record: record.__setitem__("predictions", hashes))
+        return call("show", run_dir.path, "--verify")
+
+    def arithmetic(lines):
+        return [json.dumps({**one, "prompt": "2+2=", "answer": "4"}) + "\n" for one in lines]
+
+    for change in (arithmetic, lambda lines: [json.dumps(one) + "\n" for one in lines[:1]]):
+        found = told(change)
+        assert found.code == 1
+        assert "prompts and answers are not the stream's test records" in found.out
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, "utf-8")
+    run_dir.record_path.write_text(good, "utf-8")
+
+
+def test_a_run_whose_data_are_not_here_is_not_verified(finished, call):
+    outcome, home = finished
+    told = call("show", outcome.run_dir.path, "--verify", "--leaderboards-dir", home / "leaderboards")
+    assert told.code == 3
+    assert told.out.splitlines()[-1] == "not verified: changes, data could not be checked"
 
 
 def test_an_unfinished_run_cannot_be_verified(tmp_path):
