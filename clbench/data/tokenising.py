@@ -107,6 +107,18 @@ class Encoder:
         known = dict(zip(texts, self.tokens(texts), strict=True))  # a prompt may stand before several answers
         return [self._parted(known[prompt], known[prompt + answer], prompt, answer) for prompt, answer in pairs]
 
+    def wholes(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Texts whose likelihood is measured and which nobody is asked for: tokens of the whole, joined where they are.
+
+        What is measured begins at the first token that the prompt alone does not have.
+        """
+        before = self.tokens([one.prompt for one in examples])
+        both = self.tokens([one.prompt + one.answer for one in examples])
+        starts = [common_prefix(*pair) for pair in zip(before, both, strict=True)]
+        parts = [Parts(ids[:start], ids[start:], merged=False) for ids, start in zip(both, starts, strict=True)]
+        counts = EncodingCounts()
+        return [self._join(part, counts, task=one.task) for part, one in zip(parts, examples, strict=True)]
+
     def _parted(self, before: list[int], whole: list[int], prompt: str, answer: str) -> Parts:
         if whole[: len(before)] == before:
             return Parts(before, whole[len(before) :], merged=False)

@@ -176,7 +176,7 @@ class Evaluator:
 
     def mean_loss(self, model: Any, examples: Sequence[Example]) -> float:
         """Mean loss (nats a token) of the given answers and their end-of-text tokens."""
-        encoded, _ = self.encoder.examples(examples)
+        encoded = self.encoder.wholes(examples)
         encoded.sort(key=lambda one: len(one.ids))
         size, device = self.runtime.micro_batch, self.accelerator.device
         total = 0.0

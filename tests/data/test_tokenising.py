@@ -104,6 +104,17 @@ def test_a_first_token_with_nothing_before_it_is_predicted_from_the_end_token():
     assert counts.merged == 0
 
 
+def test_a_text_that_nobody_is_asked_for_keeps_the_tokens_of_the_whole():
+    """A probe's loss on held-out text, whose first character is given: `T` and `om` would be asked apart."""
+    tokenizer = tokenizer_of("byte-level")
+    encoder = wide(tokenizer)
+    text = Example("probes/text", "T", "om has 17 apples")
+    (one,) = encoder.wholes([text])
+    assert list(one.ids) == [encoder.eos, *tokenizer("Tom has 17 apples")["input_ids"], encoder.eos]
+    assert one.num_answer == len(one.ids) - 1
+    assert encoder.examples([text])[0] != [one]
+
+
 @pytest.mark.parametrize("beginnings", ["", "<s>", "<s><s>"])
 def test_a_text_that_brings_its_own_beginning_has_one(beginnings):
     """As templates of chats do, and Py150's records."""
@@ -244,3 +255,17 @@ def test_a_tokenizer_that_swallows_the_end_of_a_prompt_is_no_crash():
 def test_nothing_to_encode_gives_nothing(tokenizer):
     assert wide(tokenizer).prompts([]) == []
     assert wide(tokenizer).examples([])[0] == []
+
+
+def test_nothing_merges_in_what_the_bundled_model_is_trained_on():
+    from clbench.data import mini
+    from clbench.models.loading import BUNDLED, describe, load_tokenizer
+
+    encoder = wide(load_tokenizer(describe(BUNDLED)))
+    records = [
+        Example(form, one["prompt"], one["answer"])
+        for form in mini.FORMS
+        for one in mini.records(form, split="train", size=20)
+    ]
+    assert len(records) > 100
+    assert encoder.examples(records)[1].merged == 0
