@@ -40,6 +40,8 @@ def test_all_is_in_the_document(file, llama, tmp_path, call):
     median, longest, limit, cut = found["answers"]
     assert (limit, cut) == (8, 1)
     assert median < 8 < longest
+    assert found["ceiling"]["strict"] == 0.6, "one is cut, and an empty one scores 0 whatever it answers"
+    assert "1 of 5 answers are longer than 8 tokens (record 4)" in found["lost"]
     assert found["prompts"][2:] == [16, sum(size > 16 for size in sizes(llama))]
 
 
