@@ -10,6 +10,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clbench.base import atomic
+from clbench.runs.rundir import RunDir
+
 if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Answers
 
@@ -72,3 +75,14 @@ def drop_rows(folder: Path, *, after: int) -> None:
     for path in folder.glob("predictions/*/*"):
         if int(path.parent.name) > after:
             path.unlink(missing_ok=True)
+
+
+def tidy(run_dir: RunDir, *, keep_checkpoints: bool) -> None:
+    """Remove what only an unfinished run needs."""
+    if not run_dir.writable:
+        return
+    if not keep_checkpoints:
+        run_dir.drop_checkpoints()
+    for path in run_dir.path.glob("predictions/*/*.part"):
+        path.unlink(missing_ok=True)
+    atomic.drop_temporary(run_dir.path)

@@ -74,15 +74,21 @@ class Fixed:
 
 def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:
     """All that is known before anything is loaded."""
-    packages = [entry.plugin.package for entry in config.choice.entries]
-    found = {**provenance.collect(packages=packages), "model_files": dict(config.model.files)}
+    found = {**provenance.collect(modules=modules_of(config)), "model_files": dict(config.model.files)}
     checkpointer = Checkpointer(
         run_dir.checkpoints,
-        identity={"run": run_dir.run_id, "packages": found["packages"]},
+        identity={"run": run_dir.run_id, **provenance.identity(found)},
         runtime=config.runtime,
         writable=run_dir.writable,
     )
     return Fixed(config, run_dir, registry, progress, stop, found, checkpointer)
+
+
+def modules_of(config: RunConfig) -> dict[str, str]:
+    """The distributions of a run's methods, each with its top-level module."""
+    return {
+        entry.plugin.package: entry.spec.target.partition(":")[0].partition(".")[0] for entry in config.choice.entries
+    }
 
 
 @dataclass(frozen=True, slots=True)

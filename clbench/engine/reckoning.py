@@ -13,7 +13,6 @@ from clbench.engine.probechange import probe_changes
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.models import device
 from clbench.runs import secrets
-from clbench.runs.predictions import file_hashes
 from clbench.runs.record import Ceiling, Costs, FootprintPart, OverlapPart, Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
@@ -58,7 +57,7 @@ def make_record(
         order=config.plan.order,
         tasks=tuple(task.name for task in config.plan.tasks),
         scores={"strict": scores.rows("strict"), "lenient": scores.rows("lenient")},
-        predictions=file_hashes(run_dir.path),
+        predictions=dict(sorted(scores.files.items())),
         probes=scores.probe_rows(),
         errors={"strict": scores.errors.rows("strict"), "lenient": scores.errors.rows("lenient")},
         probe_errors={name: tuple(cells) for name, cells in scores.errors.probes.items()},

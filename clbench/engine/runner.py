@@ -15,7 +15,7 @@ from clbench.base.errors import ClbenchError, RunError
 from clbench.base.progress import Progress
 from clbench.engine import lesson
 from clbench.engine.ceiling import ceilings, tell
-from clbench.engine.drafts import drop_drafts, drop_rows
+from clbench.engine.drafts import drop_drafts, drop_rows, tidy
 from clbench.engine.fixed import Fixed, find_devices, fix
 from clbench.engine.guards import Guards
 from clbench.engine.moving import Moving
@@ -26,6 +26,7 @@ from clbench.engine.staging import Stage, stage, with_learning_rate
 from clbench.methods.episodes import Episode, episodes
 from clbench.models import device, drift
 from clbench.plugins.registry import Registry
+from clbench.runs.predictions import check_files
 from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
@@ -114,7 +115,9 @@ class Runner:
         if saved is None:
             run_dir.clear()
         else:
-            self.fixed = dataclasses.replace(self.fixed, provenance=run_dir.state()["provenance"])
+            self.fixed = dataclasses.replace(self.fixed, provenance=saved["provenance"])
+            if not run_dir.is_readable():
+                self.fixed.say(f"{run_dir.path / 'run.json'} is lost or damaged: written anew from the checkpoint")
         provenance = self.fixed.provenance
         run_dir.write_state(run=run_dir.run_id, status="running", error=None, config=config, provenance=provenance)
         run_dir.event("start" if saved is None else "resumed")
@@ -177,6 +180,7 @@ class Runner:
         fixed, run_dir = self.fixed, self.fixed.run_dir
         self.start, self.inside = Cursor(**saved["cursor"]), saved["run"]
         self.moving.load_state_dict(saved)
+        check_files(run_dir.path, self.moving.scores.files)
         start = self.start
         if run_dir.writable:
             drop_rows(run_dir.path, after=start.row - (start.stage != "measure"))
@@ -216,7 +220,7 @@ class Runner:
         """A checkpoint, from which the same command goes on exactly."""
         if self.devices.sharded:
             return
-        self.fixed.checkpointer.save(cursor, self.moving.state_dict())
+        self.fixed.checkpointer.save(cursor, {**self.moving.state_dict(), "provenance": self.fixed.provenance})
         if self.fixed.run_dir.writable:
             drop_drafts(self.fixed.run_dir.path, before=cursor.row)
 
@@ -247,9 +251,7 @@ class Runner:
         )
         run_dir.save_record(record)
         run_dir.write_state(status="finished")
-        if not fixed.config.runtime.keep_checkpoints:
-            run_dir.drop_checkpoints()
-        drop_drafts(run_dir.path, before=len(fixed.config.plan.tasks) + 1)
+        tidy(run_dir, keep_checkpoints=fixed.config.runtime.keep_checkpoints)
         run_dir.event("end")
         fixed.emit("clbench_run_end", record=record.model_dump(mode="json"))
         return record

@@ -68,6 +68,7 @@ class Scorekeeper:
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
         self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
         names = [task.name for task in config.plan.tasks]
+        self.files: dict[str, str] = {}  # predictions that were written, by path, and their SHA-256
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
         self.probes: dict[str, list[Cell]] = {one.task.name: [None] * (len(names) + 1) for one in config.probes}
         self.errors = Errors(
@@ -119,7 +120,7 @@ class Scorekeeper:
 
         predictions = self._ask(model, data, on_batch=on_batch, known=draft.read(len(data.test)))
         if self.run_dir.writable:
-            save(path, predictions)
+            self.files[path.relative_to(self.run_dir.path).as_posix()] = save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
         for kind, number in (("empty", scores.empty), ("truncated", scores.truncated), ("tied", scores.tied)):
             if number:
@@ -168,12 +169,13 @@ class Scorekeeper:
         """R so far, for a checkpoint."""
         rows = {role: list(self.rows(role)) for role in ROLES}
         probes = {name: list(cells) for name, cells in self.probes.items()}
-        return {"rows": rows, "probes": probes, "errors": dataclasses.asdict(self.errors)}
+        return {"rows": rows, "probes": probes, "errors": dataclasses.asdict(self.errors), "files": dict(self.files)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up R where a checkpoint left it."""
         self.probes = {name: list(cells) for name, cells in state["probes"].items()}
         self.errors = Errors(**state["errors"])
+        self.files = dict(state["files"])
         for row in range(len(self.config.plan.tasks) + 1):
             cells = {role: tuple(state["rows"][role][row]) for role in ROLES}
             if any(cell is not None for values in cells.values() for cell in values):

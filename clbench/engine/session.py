@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import atomic, home
-from clbench.base.errors import OptionError
+from clbench.base.errors import OptionError, RecordError
 from clbench.boards import leaderboard
 from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
 from clbench.engine import words
+from clbench.engine.drafts import tidy
+from clbench.engine.fixed import modules_of
 from clbench.engine.proberequest import ProbeRequest, with_asked
 from clbench.models.loading import describe
 from clbench.plugins.registry import Registry, check_option_names
 from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
+from clbench.runs.sources import changed, code_hashes
 from clbench.scoring import load_scorer
 from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.taskfiles import LoadedStream
@@ -145,13 +148,33 @@ def run_all(request: Request, configs: list[RunConfig], registry: Registry, prog
     for number, config in enumerate(configs, 1):
         run_id = config.run_id(config.choice.create(config.options))
         run_dir = RunDir(request.runs_dir / run_id, writable=is_first_process())
-        finished = None if request.fresh else run_dir.finished()
-        if finished is None:
+        record = None if request.fresh else _finished(config, run_dir, progress)
+        repeated = record is not None
+        if record is None:
             progress.say(f"run {number} of {len(configs)}: {run_dir.run_id}")
-        record = finished or _execute(config, run_dir, registry, progress, fresh=request.fresh)
+            record = _execute(config, run_dir, registry, progress, fresh=request.fresh)
         if run_dir.writable:
             publish(record, request.leaderboards_dir, registry)
-        yield Outcome(record, run_dir, repeated=finished is not None)
+        yield Outcome(record, run_dir, repeated=repeated)
+
+
+def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record | None:
+    """The record of a run that is over; what a kill after its last row left behind goes."""
+    record = run_dir.finished()
+    if record is None:
+        return None
+    if not config.runtime.keep_checkpoints and run_dir.checkpoints.is_dir():
+        with contextlib.suppress(RecordError), _held(run_dir):
+            run_dir.write_state(status="finished", error=None)
+            tidy(run_dir, keep_checkpoints=False)
+    now = code_hashes({"clbench": "clbench", **modules_of(config)})
+    if others := ", ".join(changed(record.provenance.get("code", {}), now)):
+        progress.say(f"{run_dir.run_id} is finished; the code of {others} has changed since: --fresh runs it again")
+    return record
+
+
+def _held(run_dir: RunDir) -> contextlib.AbstractContextManager[None]:
+    return run_dir.lock() if run_dir.writable else contextlib.nullcontext()
 
 
 def is_first_process() -> bool:
@@ -162,9 +185,9 @@ def is_first_process() -> bool:
 def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, *, fresh: bool) -> Record:
     from clbench.engine.runner import execute
 
-    held = run_dir.lock() if run_dir.writable else contextlib.nullcontext()
-    with held, progress.shown():
-        return execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh)
+    with _held(run_dir), progress.shown():
+        finished = None if fresh else run_dir.finished()  # by another process, between our look and our lock
+        return finished or execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh)
 
 
 def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:

@@ -32,6 +32,7 @@ _IDENTITY_FILES = (
     "generation_config.json",  # its additional end tokens are used
     *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
     *("vocab.json", "merges.txt", "added_tokens.json"),
+    *("sentencepiece.bpe.model", "spiece.model", "*.tiktoken", "chat_template.jinja"),
 )
 
 
@@ -71,6 +72,7 @@ def describe(name: str, *, revision: str | None = None, trust_remote_code: bool 
     folder = Path(name).expanduser()
     if home.is_dir(folder):
         _check_folder(folder)
+        _check_index(folder)
         return _folder_ref(folder.resolve().name, folder, trust_remote_code=trust_remote_code)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"{name}: is no folder; give a folder with a saved model, a Hub id, or {BUNDLED}")
@@ -92,9 +94,24 @@ def _check_folder(folder: Path) -> None:
         )
 
 
+def _check_index(folder: Path) -> None:
+    """The index of sharded weights may name files of its own folder alone: only those are part of the model's hash."""
+    path = folder / "model.safetensors.index.json"
+    if not path.is_file():
+        return
+    try:
+        names = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path}: is no index of weights ({type(error).__name__})") from error
+    for name in sorted(map(str, names)):
+        if Path(name).name != name:
+            raise ModelError(f"{path}: names weights outside its folder ({name}); put them beside it")
+
+
 def _folder_ref(name: str, folder: Path, *, trust_remote_code: bool = False) -> ModelRef:
-    paths = sorted({path for pattern in _IDENTITY_FILES for path in folder.glob(pattern)})
-    files = {path.name: file_digest(path) for path in paths}
+    own_code = folder.rglob("*.py") if trust_remote_code else ()
+    paths = sorted({*own_code, *(path for pattern in _IDENTITY_FILES for path in folder.glob(pattern))})
+    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
     _check_card(folder, files)
     return ModelRef(name, str(folder), digest(files), True, files, trust_remote_code)
 

@@ -5,14 +5,15 @@ One JSONL file for each cell of R: `predictions/<row>/<task>.jsonl`, a `{"prompt
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
 from clbench.base import atomic
-from clbench.base.errors import DataError, short
+from clbench.base.errors import DataError, RecordError, short
 from clbench.base.hashing import file_digest
 from clbench.data.records import read_objects
 from clbench.metrics.uncertainty import standard_error
@@ -45,9 +46,11 @@ def predictions_path(run_dir: Path, *, row: int, task: Task) -> Path:
     return run_dir / "predictions" / f"{row:02d}" / f"{task.slug}.jsonl"
 
 
-def save(path: Path, predictions: Sequence[Prediction]) -> None:
-    """Write a file of predictions, atomically."""
-    atomic.write_text(path, "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in predictions))
+def save(path: Path, predictions: Sequence[Prediction]) -> str:
+    """Write a file of predictions, atomically; gives the SHA-256 of what was written."""
+    text = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in predictions)
+    atomic.write_text(path, text)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def read(path: Path, *, prompts: bool = True) -> list[Prediction]:
@@ -91,6 +94,25 @@ def file_hashes(run_dir: Path) -> dict[str, str]:
     """SHA-256 of every file of predictions, by its path in the run's folder."""
     paths = sorted((run_dir / "predictions").rglob("*.jsonl"))
     return {path.relative_to(run_dir).as_posix(): file_digest(path) for path in paths}
+
+
+def check_files(run_dir: Path, written: Mapping[str, str]) -> None:
+    """Whether the files of finished rows are what the run wrote.
+
+    Args:
+        run_dir: the run's folder.
+        written: SHA-256 by path, taken when each was written.
+
+    Raises:
+        RecordError: one is missing or another.
+    """
+    for name, expected in written.items():
+        path = run_dir / name
+        if not path.is_file() or file_digest(path) != expected:
+            raise RecordError(
+                f"{path}: is missing, or not what this run wrote there (SHA-256 {expected[:12]}…); "
+                "put it back, or run again with --fresh"
+            )
 
 
 @dataclass(frozen=True, slots=True)

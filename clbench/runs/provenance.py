@@ -5,30 +5,40 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from clbench import __version__
+from clbench.runs.sources import code_hashes, requirements
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy", "rapidfuzz")
 
 
-def collect(*, packages: Iterable[str] = ()) -> dict[str, Any]:
-    """Versions of what computes results, the machine's kind, the commit of a checkout, and the command.
+def collect(*, modules: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Versions and code of what computes results, the machine's kind, the commit of a checkout, and the command.
 
     Args:
-        packages: of the plugins that take part.
+        modules: of the plugins that take part: distribution to its top-level module.
     """
+    modules = {"clbench": "clbench", **(modules or {})}
+    packages = {*_PACKAGES, *modules, *requirements(modules)} - {"clbench"}
     return {
         "clbench": __version__,
         "commit": _commit(Path(__file__).parent.parent.parent),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "packages": {name: _version(name) for name in sorted({*_PACKAGES, *packages})},
+        "packages": {name: _version(name) for name in sorted(packages)},
+        "code": code_hashes(modules),
         "command": ["clbench", *sys.argv[1:]],
     }
+
+
+def identity(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be the same for a run to go on exactly where it was interrupted."""
+    code = {f"code of {package}": value for package, value in found["code"].items()}
+    return {"packages": found["packages"], "python": found["python"], **code}
 
 
 def _version(package: str) -> str:

@@ -45,7 +45,7 @@ class RunConfig:
 
     def board(self) -> Board:
         """What this run may be compared with."""
-        identity = self.plan.identity()
+        identity, resized = self.plan.identity(), "stream.probe_examples" in self.plan.changes
         return Board(
             stream=self.plan.name,
             variant=self.plan.variant,
@@ -57,7 +57,7 @@ class RunConfig:
             scorer_version=SCORER_VERSION,
             train_examples=self.plan.train_examples,
             test_examples=self.plan.test_examples,
-            probes={one.task.name: one.identity for one in self.probes if is_foreign(one)},
+            probes={one.task.name: one.identity for one in self.probes if is_foreign(one) or resized},
             changes=dict(self.plan.changes),
         )
 

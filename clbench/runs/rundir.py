@@ -53,14 +53,25 @@ class RunDir:
         if not path.is_file():
             return {}
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RecordError(f"{path}: cannot be read ({error}); run again with --fresh") from error
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise RecordError(f"{path}: cannot be read ({error}); the same command goes on or begins again") from error
+        if not isinstance(found, dict):
+            raise RecordError(f"{path}: is no JSON object; the same command goes on or begins again")
+        return found
+
+    def is_readable(self) -> bool:
+        """Whether `run.json` is there and whole."""
+        try:
+            return bool(self.state())
+        except RecordError:
+            return False
 
     def write_state(self, **changes: Any) -> None:
-        """Update `run.json`."""
+        """Update `run.json`; a damaged one is replaced."""
         if self.writable:
-            atomic.write_json(self.path / "run.json", {**self.state(), **secrets.scrub(changes)})
+            before = self.state() if self.is_readable() else {}
+            atomic.write_json(self.path / "run.json", {**before, **secrets.scrub(changes)})
 
     def clear(self) -> None:
         """Begin anew: an empty folder, but for the lock that this process may hold."""

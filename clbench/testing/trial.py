@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from clbench.base.progress import Progress
 from clbench.plugins.hookspecs import hookimpl
@@ -23,17 +25,14 @@ if TYPE_CHECKING:
 
     from clbench.engine.request import Request
     from clbench.engine.session import Outcome
+    from clbench.runs.runconfig import RunConfig
 
 CANARY = "clbench-canary-9f3b61c27d"
 _NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
 
 
-class _Killed(BaseException):
-    """What `kill -9` looks like from inside: nothing is tidied up."""
-
-
 class _Deadly(Progress):
-    """Kills the run at the n-th of its steps and evaluated batches; 0: never."""
+    """Kills its process at the n-th of the run's steps and evaluated batches; 0: never."""
 
     def __init__(self, at: int = 0) -> None:
         self.at, self.count = at, 0
@@ -42,7 +41,7 @@ class _Deadly(Progress):
         """A step or a batch."""
         self.count += 1
         if self.count == self.at:
-            raise _Killed
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -112,7 +111,7 @@ def run(
         sight.watch = Watch(home, model, packages, sight.note)
         request = _request(home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every))
         try:
-            with _dropout(sight, allowed=dropout):
+            with _one_thread(), _dropout(sight, allowed=dropout):
                 return _run(request, replace_choice(choice, sight), registry, kill_every=kill_every, sight=sight)
         except Exception as error:
             return Trial(sight, error)
@@ -162,18 +161,54 @@ def _run(request: Request, choice: WatchedChoice, registry: Registry, *, kill_ev
     from clbench.engine.session import prepare, run_all
 
     configs = [replace(config, choice=choice) for config in prepare(request, registry)]
-    heard, deaths = _Losses(), 0
+    heard, progress = _Losses(), _Deadly()
+    deaths = _deaths(request, configs, registry, kill_every=kill_every) if kill_every else 0
     with _observing(registry, heard):
-        while True:
-            progress = _Deadly(kill_every and kill_every + deaths)  # each attempt lives longer, so that it ends
-            try:
-                (outcome,) = run_all(request, configs, registry, progress)
-                break
-            except _Killed:
-                deaths += 1
+        (outcome,) = run_all(request, configs, registry, progress)
     leaks = _leaks(request.runs_dir.parent)
     record, files = _result(outcome)
     return Trial(sight, None, record, files, heard.losses, progress.count, deaths, leaks)
+
+
+def _deaths(request: Request, configs: list[RunConfig], registry: Registry, *, kill_every: int) -> int:
+    """Give the command to one process after the other until one of them ends; all before it were killed.
+
+    What a method keeps anywhere but in its state is gone with its process. Each attempt lives longer than the one
+    before, so that it ends.
+    """
+    deaths = 0
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the child computes with one
+            child = os.fork()
+        if not child:
+            _attempt(request, configs, registry, _Deadly(kill_every + deaths))
+        status = os.waitpid(child, 0)[1]
+        if not os.WIFSIGNALED(status):
+            return deaths  # it ended, well or not: what comes next is told so
+        deaths += 1
+
+
+def _attempt(request: Request, configs: list[RunConfig], registry: Registry, progress: Progress) -> NoReturn:
+    """In a process of its own, which ends here."""
+    from clbench.engine.session import run_all
+
+    with contextlib.suppress(BaseException):
+        list(run_all(request, configs, registry, progress))
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """So that a forked process, which has but one, computes the same."""
+    import torch
+
+    number = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
 
 
 @contextlib.contextmanager
@@ -225,7 +260,7 @@ def _leaks(home: Path) -> list[str]:
 @contextlib.contextmanager
 def _environment(home: Path) -> Iterator[Path]:
     """Folders that are nobody's, and a secret that is nobody's."""
-    changes = {"CLBENCH_HOME": str(home), "HF_TOKEN": CANARY}
+    changes = {"CLBENCH_HOME": str(home), "HF_TOKEN": CANARY, "TOKENIZERS_PARALLELISM": "false"}
     kept = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:

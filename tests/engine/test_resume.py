@@ -230,6 +230,88 @@ def test_checkpoints_of_other_versions_are_refused(run, kill, monkeypatch):
     assert run(fresh=True).record.footprint.stored_examples == 9
 
 
+@pytest.mark.parametrize("content", [None, "", '{"run": "own_kee', "[]", "[" * 100_000])
+def test_a_run_goes_on_without_its_run_json(run, kill, tmp_path, content):
+    whole = run(home=tmp_path / "whole")
+    kill(12)
+    with pytest.raises(Killed):
+        run()
+    kill(0)
+    (path,) = tmp_path.glob("home/runs/*/run.json")
+    path.unlink() if content is None else path.write_text(content)
+    outcome = run()
+    assert result(outcome) == result(whole)
+    assert json.loads(path.read_text("utf-8"))["status"] == "finished"
+    assert "written anew from the checkpoint" in (outcome.run_dir.path / "events.jsonl").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-3] + b"x}\n")]
+)
+def test_predictions_that_changed_while_a_run_stood_still_are_found(run, kill, tmp_path, spoil):
+    kill(12)
+    with pytest.raises(Killed):
+        run()
+    kill(0)
+    spoil(sorted(tmp_path.glob("home/runs/*/predictions/00/*.jsonl"))[0])
+    with pytest.raises(
+        RecordError, match=r"00/own--\w+\.jsonl: is missing, or not what this run wrote there .*--fresh"
+    ):
+        run()
+    assert run(fresh=True).record.footprint.stored_examples == 9
+
+
+def test_what_a_kill_after_the_last_row_left_behind_goes_with_the_next_command(run):
+    first = run(runtime={"keep_checkpoints": True})
+    folder = first.run_dir.path
+    part = folder / "predictions" / "03" / "own-word.part"
+    part.write_text("[]")
+    first.run_dir.write_state(status="running")
+    assert run(runtime={"keep_checkpoints": True}).repeated
+    assert part.exists(), "who keeps checkpoints keeps all"
+    assert run().repeated
+    assert not (folder / "checkpoints").exists()
+    assert not part.exists()
+    assert first.run_dir.state()["status"] == "finished"
+
+
+def test_code_that_changed_between_kill_and_resume_is_named(run, kill, monkeypatch, capsys):
+    kill(12)
+    with pytest.raises(Killed):
+        run()
+    kill(0)
+    monkeypatch.setattr("clbench.runs.provenance.code_hashes", lambda modules: dict.fromkeys(modules, "other"))
+    with pytest.raises(RecordError, match=r"another code of clbench, code of clbench-lab; run again with --fresh"):
+        run()
+
+
+def test_a_finished_run_says_that_its_code_has_changed(run, monkeypatch):
+    said = []
+    monkeypatch.setattr("clbench.base.progress.Progress.say", lambda self, text: said.append(text))
+    run()
+    assert run().repeated
+    assert not [text for text in said if "has changed" in text]
+    monkeypatch.setattr("clbench.engine.session.code_hashes", lambda modules: dict.fromkeys(modules, "other"))
+    assert run().repeated
+    assert [text for text in said if "the code of clbench, clbench-lab has changed since" in text]
+
+
+def test_a_run_that_another_process_finished_in_the_meantime_is_not_begun_again(run, monkeypatch):
+    first = run()
+    record = first.run_dir.record_path
+    kept = record.read_bytes()
+    record.unlink()
+    lock = type(first.run_dir).lock
+
+    def late(self):
+        record.write_bytes(kept)  # the other process ends between our look and our lock
+        return lock(self)
+
+    monkeypatch.setattr(type(first.run_dir), "lock", late)
+    monkeypatch.setattr("clbench.engine.runner.execute", lambda *_, **__: pytest.fail("begun again"))
+    assert run().record == first.record
+
+
 def test_two_processes_cannot_be_at_one_run(run, tmp_path):
     first = run()
     (first.run_dir.path / "record.json").unlink()

@@ -11,7 +11,7 @@ from clbench.runs import provenance
 
 def test_versions_machine_and_command_are_said(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/clbench", "run", "--seed", "3"])
-    found = provenance.collect(packages=["clbench-nowhere"])
+    found = provenance.collect(modules={"clbench-nowhere": "clbench_nowhere"})
     assert found["clbench"] == __version__
     assert found["python"] == platform.python_version()
     assert found["packages"].keys() >= {"torch", "transformers", "accelerate", "tokenizers"}

@@ -129,3 +129,44 @@ def test_probes_and_boards(config, tmp_path):
     told = described["probes"]["own/quiz"]
     assert told == {"source": "files", "schedule": "before-after", "examples": 3, "data": one.probes[0].hash}
     assert described["tasks"]["own/quiz"]["measure"] == "choice"
+
+
+def test_more_records_of_the_bundled_worlds_probes_are_another_board(config):
+    mini = {"model": BUNDLED, "stream": "trace", "variant": "mini"}
+    caps = {"train_examples": 2, "test_examples": 2}
+    found = [config(**mini, caps=caps | more) for more in ({}, {"probe_examples": 2}, {"probe_examples": 8})]
+    assert len({one.board().hash for one in found}) == 3
+    assert len({run_id(one) for one in found}) == 3
+
+
+def test_all_that_can_change_a_number_changes_the_run(config):
+    """Every key of the protocol and the stream, but for those that another key switches off."""
+    values = {
+        "protocol": {
+            "learning_rate": 0.5,
+            "epochs": 7,
+            "global_batch": 3,
+            "schedule": "cosine",
+            "schedule_span": "experience",
+            "warmup_ratio": 0.5,
+            "weight_decay": 0.25,
+            "betas": [0.1, 0.2],
+            "eps": 0.125,
+            "max_grad_norm": 9.0,
+            "precision": "bf16",
+            "max_prompt_tokens": 33,
+            "max_answer_tokens": 34,
+            "reset_optimizer": True,
+            "evaluate": "ends",
+            "scorer": "lenient",
+        },
+        "caps": {"train_examples": 2, "test_examples": 1, "shuffle": 5},
+    }
+    fixed = {"name", "decoding"}  # a label, and a choice of one
+    own = config()
+    assert set(values["protocol"]) | fixed == set(type(own.plan.protocol).model_fields)
+    changed = [config(**{part: {key: value}}) for part, keys in values.items() for key, value in keys.items()]
+    others = [*changed, config(seeds=(1,)), config(orders=("stance,number,word",))]
+    ids = [run_id(one) for one in (own, *others)]
+    twice = [(one.plan.changes, one.seed, one.plan.order) for one, other in zip(others, ids[1:], strict=True) if ids.count(other) > 1]
+    assert not twice

@@ -34,7 +34,7 @@ def test_state_is_kept_and_changed(run_dir):
 
 def test_damaged_state_says_how_to_mend_it(run_dir):
     (run_dir.path / "run.json").write_text("{")
-    with pytest.raises(RecordError, match=r"run\.json: cannot be read .*--fresh"):
+    with pytest.raises(RecordError, match=r"run\.json: cannot be read .*the same command goes on or begins again"):
         run_dir.state()
 
 
