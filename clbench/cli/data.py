@@ -138,7 +138,7 @@ def look(
 
 def _ceiling(task: Task, encoder: Encoder) -> Ceiling | None:
     """Computes what a model can score at most; None where a task's answers are nothing that a model writes."""
-    from clbench.engine.ceiling import ceiling, is_written, note
+    from clbench.evaluation.ceiling import ceiling, is_written, note
     from clbench.plugins.registry import registry
 
     scorer = registry().scorer

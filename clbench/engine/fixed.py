@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
 from clbench.base.progress import Progress
-from clbench.engine.guards import SHARDED
 from clbench.engine.resume import Checkpointer, StopSignal
 from clbench.engine.staging import UNSAVED, is_sharded
+from clbench.evaluation.guards import SHARDED
 from clbench.models import device
 from clbench.models.loading import load_model
 from clbench.plugins.registry import Registry

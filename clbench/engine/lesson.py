@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clbench.data.example import Example, TrainingData
-from clbench.engine import runstate
 from clbench.engine.fixed import Fixed
 from clbench.engine.moving import Moving
 from clbench.engine.resume import Cursor
 from clbench.methods.episodes import Episode
 from clbench.methods.method import Experience
 from clbench.runs.runconfig import RunConfig
+from clbench.training import runstate
 
 Inside = Mapping[str, Any] | None
 """State of a checkpoint inside an episode: what the episode's beginning changes is as it says, not as begun again."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clbench.engine import runstate
 from clbench.engine.clock import Clock
-from clbench.engine.guards import Guards
 from clbench.engine.resume import Cursor
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.engine.staging import Stage
+from clbench.evaluation.guards import Guards
+from clbench.training import runstate
 
 if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Evaluator

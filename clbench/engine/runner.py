@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from clbench.base.errors import ClbenchError, RunError
 from clbench.base.progress import Progress
 from clbench.engine import lesson
-from clbench.engine.ceiling import ceilings, tell
 from clbench.engine.drafts import drop_drafts, drop_rows, tidy
 from clbench.engine.fixed import Fixed, find_devices, fix
-from clbench.engine.guards import Guards
 from clbench.engine.moving import Moving
 from clbench.engine.reckoning import make_record
 from clbench.engine.resume import Cursor, stop_signal
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.engine.staging import Stage, stage, with_learning_rate
+from clbench.evaluation.ceiling import ceilings, tell
+from clbench.evaluation.guards import Guards
 from clbench.methods.episodes import Episode, episodes
 from clbench.models import device, drift
 from clbench.plugins.registry import Registry

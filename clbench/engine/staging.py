@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
 from clbench.base.errors import RunError
-from clbench.engine import runstate
 from clbench.methods.episodes import num_steps
 from clbench.methods.method import Method, Run
 from clbench.runs.runconfig import RunConfig
+from clbench.training import runstate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

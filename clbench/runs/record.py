@@ -191,7 +191,7 @@ class OverlapPart(Part):
 
 
 class Ceiling(Part):
-    """The score of a model whose tokens are all right: see `clbench.engine.ceiling`.
+    """The score of a model whose tokens are all right: see `clbench.evaluation.ceiling`.
 
     Args:
         scores: by role, the mean over the records.

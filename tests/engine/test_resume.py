@@ -254,9 +254,7 @@ def test_predictions_that_changed_while_a_run_stood_still_are_found(run, kill, t
         run()
     kill(0)
     spoil(sorted(tmp_path.glob("home/runs/*/predictions/00/*.jsonl"))[0])
-    with pytest.raises(
-        RecordError, match=r"00/own--\w+\.jsonl: is missing, or not what this run wrote .*--fresh"
-    ):
+    with pytest.raises(RecordError, match=r"00/own--\w+\.jsonl: is missing, or not what this run wrote .*--fresh"):
         run()
     assert run(fresh=True).record.footprint.stored_examples == 9
 

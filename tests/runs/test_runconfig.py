@@ -168,5 +168,9 @@ def test_all_that_can_change_a_number_changes_the_run(config):
     changed = [config(**{part: {key: value}}) for part, keys in values.items() for key, value in keys.items()]
     others = [*changed, config(seeds=(1,)), config(orders=("stance,number,word",))]
     ids = [run_id(one) for one in (own, *others)]
-    twice = [(one.plan.changes, one.seed, one.plan.order) for one, other in zip(others, ids[1:], strict=True) if ids.count(other) > 1]
+    twice = [
+        (one.plan.changes, one.seed, one.plan.order)
+        for one, other in zip(others, ids[1:], strict=True)
+        if ids.count(other) > 1
+    ]
     assert not twice

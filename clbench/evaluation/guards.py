@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example
-from clbench.engine import runstate
 from clbench.methods.episodes import Episode, episodes
 from clbench.runs.runconfig import RunConfig
+from clbench.training import runstate
 
 if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Evaluator

@@ -10,7 +10,7 @@ import small
 from clbench.data.example import Example
 from clbench.data.records import read_examples
 from clbench.data.tokenising import Encoder
-from clbench.engine.ceiling import ceiling, is_written, note, tell
+from clbench.evaluation.ceiling import ceiling, is_written, note, tell
 from clbench.plugins.registry import registry
 from clbench.runs.record import Ceiling
 from clbench.spec.task import Task

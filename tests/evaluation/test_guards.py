@@ -9,11 +9,11 @@ import pytest
 import small
 import torch
 
-from clbench.engine import runstate
-from clbench.engine.guards import Guards
+from clbench.evaluation.guards import Guards
 from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
 from clbench.models.loading import load_model
+from clbench.training import runstate
 
 SUSPICIONS = ("training left the logits", "greedy answers depend")
 
