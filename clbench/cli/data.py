@@ -47,8 +47,8 @@ def add(
         raise unknown_name("archive", name, ["trace"])
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder")
-    if not (path.is_file() or path.is_dir()):  # a device or a pipe has no end
-        raise DataError(f"{path}: is neither a file nor a folder")
+    if not (path.is_dir() or path.is_file()):
+        raise DataError(f"{path}: is neither a file nor a folder; give the archive's zip or its folder")
     catalog = registry().catalog()
     tasks = [catalog.task(one) for one in catalog.stream("trace").stream.task_names]
     root = path if path.is_dir() else archive.unpack(path, sha256=sha256)

@@ -46,6 +46,11 @@ AllowCode = Annotated[
     bool, _Option("--allow-code", help="Let probes such as humaneval run what the model writes, in a sandbox.")
 ]
 
+AllowTaskCode = Annotated[
+    bool,
+    _Option("--allow-task-code", help="Let your lm-eval task files run their own Python (!function), in no sandbox."),
+]
+
 # --- where it goes, and what is said
 DryRun = Annotated[bool, _Option("--dry-run", help="Only say what would run.")]
 Fresh = Annotated[bool, _Option("--fresh", help="Run again what is already finished.")]

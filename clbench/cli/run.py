@@ -37,6 +37,7 @@ def run(
     probe_schedule: options.ProbeScheduled = options.ProbeSchedule.before_after,
     data: options.Data = None,
     allow_code: options.AllowCode = False,
+    allow_task_code: options.AllowTaskCode = False,
     dry_run: options.DryRun = False,
     fresh: options.Fresh = False,
     runs_dir: options.RunsDir = None,
@@ -46,13 +47,15 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Train methods on a stream of tasks, score after each task, add rows to a board."""
-    from clbench.base import home
+    from clbench.base import consent, home
     from clbench.engine import words
     from clbench.engine.request import Request
     from clbench.sandbox import sandbox
 
     if allow_code:
         os.environ[sandbox.SWITCH] = "1"
+    if allow_task_code:
+        consent.allow_task_code()
     request = Request(
         stream=stream,
         plugin=tuple(plugin or ()),

@@ -20,7 +20,8 @@ from clbench.base.errors import DataError, unknown_name
 from clbench.base.hashing import file_digest
 
 OFFICIAL_SHA256 = "11152d50f8a093b1fc9c6c924ec207915d173b9e2d715396ec8f8a837e2668a8"  # TRACE-Benchmark.zip, 77 MB
-MAX_UNPACKED = 2 << 30  # bytes; the official archive unpacks to about 0.4 GiB
+MAX_UNPACKED = 1 << 30  # bytes; the official archive unpacks to about 0.4 GiB
+MAX_MEMBER = 1 << 28  # bytes of one file, which is read whole
 MAX_MEMBERS = 2_000
 FOLDERS = {
     "500": "LLM-CL-Benchmark_500",
@@ -202,9 +203,11 @@ def _extract(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], target: P
 def _safe_members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     """The members to unpack: every name is checked, even of those that are left out."""
     members = archive.infolist()
-    if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
+    sizes = [member.file_size for member in members]
+    if len(members) > MAX_MEMBERS or sum(sizes) > MAX_UNPACKED or max(sizes, default=0) > MAX_MEMBER:
         raise DataError(
-            f"{path}: has too many files or unpacks to over {MAX_UNPACKED >> 30} GiB; this is not TRACE's archive"
+            f"{path}: has too many files, one of over {MAX_MEMBER >> 20} MiB, or unpacks to over "
+            f"{MAX_UNPACKED >> 30} GiB; this is not TRACE's archive"
         )
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))

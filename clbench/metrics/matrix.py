@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Cell = float | None
 Row = tuple[Cell, ...]
+MOST_TASKS = 1_000  # metrics take seconds then, and grow with the square
 LARGEST = 1e6  # scores are on 0–1; others' tables also on 0–100
 
 
@@ -116,6 +117,8 @@ def parse_matrix(data: object) -> ResultMatrix:
     if not isinstance(rows, list) or not rows:
         raise MatrixError("matrix must be a non-empty list of rows")
     size = len(rows)
+    if size > MOST_TASKS:
+        raise MatrixError(f"has {size:,} tasks; at most {MOST_TASKS:,} are taken")
     for i, row in enumerate(rows, 1):
         _refuse_nan(row, i=i, size=size)
     base = data.get("base")

@@ -31,6 +31,10 @@ _EXACT: dict[type, Callable] = {
 }  # fmt: skip
 
 
+_QUIET = (EOFError, StopIteration, StopAsyncIteration)
+"""The judge's own word, and what would end `all(map(candidate, …))` in a test as if everything had been asked."""
+
+
 def main(confine: Callable[..., None]) -> None:
     """Confines this process, reads the source, and plays the part that the command line says.
 
@@ -149,7 +153,7 @@ def _answer(reply: tuple[str, object, str]) -> object:
     if kind == "value":
         return value
     exception = getattr(builtins, str(value), None)
-    if not (isinstance(exception, type) and issubclass(exception, Exception)) or exception is EOFError:
+    if not (isinstance(exception, type) and issubclass(exception, Exception)) or issubclass(exception, _QUIET):
         raise RuntimeError(f"{value}: {message}")
     try:
         raised = exception(message)

@@ -34,11 +34,10 @@ _ALLOWED = {
     "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271, "set_robust_list": 273,
     "dup3": 292, "getrandom": 318, "statx": 332, "rseq": 334, "faccessat2": 439,
 }  # fmt: skip
-_IOCTL, _CLONE, _FCNTL, _OPENAT, _PRLIMIT, _CLONE3 = 16, 56, 72, 257, 302, 435
+_IOCTL, _FCNTL, _OPENAT, _PRLIMIT, _CLONE3 = 16, 72, 257, 302, 435
 _TERMINAL_ASKED, _NOT_INHERITED, _INHERITED = 0x5401, 0x5451, 0x5450  # TCGETS, FIOCLEX, FIONCLEX
 _DUPLICATE, _GET_FLAGS, _SET_FLAGS, _GET_STATUS, _DUPLICATE_CLOSED = 0, 1, 2, 3, 1030  # never F_SETOWN: it signals
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | 0o20000000  # the last is __O_TMPFILE
-_THREAD = 0x10000  # CLONE_THREAD
 
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000  # what a filter returns; the error number is added to _FAIL
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06  # classic BPF: ld abs, jeq, jset, ret
@@ -70,7 +69,7 @@ def confine(*, folder: str, memory: int, cpu_seconds: int) -> None:
 
 
 def _limit(*, memory: int, cpu_seconds: int) -> None:
-    """Sets resource limits. RLIMIT_NPROC counts other processes and does not bind root: the filter does its work."""
+    """Sets resource limits. RLIMIT_NPROC counts other processes and does not bind root: the filter allows no thread."""
     wanted = {
         resource.RLIMIT_AS: (memory, memory),
         resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),
@@ -119,9 +118,8 @@ def _filter() -> Iterator[tuple[int, int, int, int]]:
     yield from [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, _X86_64), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     for number in _ALLOWED.values():
         yield from [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
-    yield from [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _FAIL | errno.ENOSYS)]  # its flags are out of sight: use clone
+    yield from [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _FAIL | errno.ENOSYS)]  # libraries then use clone, which fails
     yield from [(_EQUAL, 0, 4, _OPENAT), (_LOAD, 0, 0, 32), (_ANY_BIT, 0, 1, _WRITING), fail, (_RETURN, 0, 0, _ALLOW)]
-    yield from [(_EQUAL, 0, 4, _CLONE), (_LOAD, 0, 0, 16), (_ANY_BIT, 1, 0, _THREAD), fail, (_RETURN, 0, 0, _ALLOW)]
     no_new_limit = [(_LOAD, 0, 0, 32), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, 36), (_EQUAL, 0, 1, 0), (_RETURN, 0, 0, _ALLOW)]
     yield from [(_EQUAL, 0, 6, _PRLIMIT), *no_new_limit, fail]
     for number, commands in (

@@ -41,24 +41,22 @@ _START += "del sys.path[-1]; child.main(kernel.confine)"
 # audit hook stands before it there.
 _TRIAL = """
 import collections, datetime, decimal, functools, hashlib, heapq, itertools, json, math, os, random, re, string
-import statistics, threading, time, typing
+import statistics, time, typing
 
 def trial(number):
-    thread = threading.Thread(target=time.sleep, args=(0,))
-    thread.start()
-    thread.join()
     return hashlib.md5(json.dumps([math.sqrt(number)]).encode()).hexdigest()[:8] + str(datetime.date(2020, 1, 1))
 """
 _TRIAL_TEST = """
-import os, signal, socket
+import _thread, os, signal, socket
 
 for attempt in (
-    os.fork, socket.socket, lambda: os.kill(os.getppid(), 0), lambda: os.open("/proc/self/environ", os.O_RDONLY),
+    os.fork, lambda: _thread.start_new_thread(int, ()), socket.socket,
+    lambda: os.kill(os.getppid(), 0), lambda: os.open("/proc/self/environ", os.O_RDONLY),
     lambda: os.open("written", os.O_WRONLY | os.O_CREAT), lambda: os.mkdir("made"), lambda: os.nice(0),
 ):
     try:
         attempt()
-    except PermissionError:
+    except (PermissionError, RuntimeError):  # the latter: can't start new thread
         continue
     raise AssertionError("the kernel let something through")
 assert candidate(4) == "8796ada12020-01-01"

@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from clbench.base import patterns
 from clbench.base.errors import DataError, short
 from clbench.spec import templates
 from clbench.spec.frozen import Frozen
@@ -62,9 +63,9 @@ class Form(Frozen):
     def _are_expressions(cls, value: dict[str, str]) -> dict[str, str]:
         for column, pattern in value.items():
             try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{column}: is no regular expression: {error}") from error
+                patterns.check(pattern)
+            except ValueError as error:
+                raise ValueError(f"{column}: {error}") from error
         return value
 
     @model_validator(mode="after")
@@ -80,7 +81,7 @@ class Form(Frozen):
         """Columns that a record must have."""
         choices = (self.choices,) if isinstance(self.choices, str) else self.choices
         used = templates.variables(self.prompt, self.answer, self.ending, self.group, *choices)
-        made = {name for pattern in self.parse.values() for name in re.compile(pattern).groupindex}
+        made = {name for pattern in self.parse.values() for name in patterns.groups(pattern)}
         return (used - made) | set(self.parse)
 
     def fill(self, record: Mapping[str, Any], *, where: str) -> Filled:
@@ -102,7 +103,7 @@ class Form(Frozen):
     def _parsed(self, record: Mapping[str, Any], *, where: str) -> dict[str, str]:
         found: dict[str, str] = {}
         for column, pattern in self.parse.items():
-            match = re.fullmatch(pattern, str(record[column]))
+            match = _match(pattern, str(record[column]), where=f"{where}: {column}")
             if match is None:
                 raise DataError(f"{where}: {column} does not have the expected form, got {short(record[column])}")
             found |= {name: value or "" for name, value in match.groupdict().items()}
@@ -151,6 +152,13 @@ def choose_form(forms: tuple[Form, ...], record: object, *, where: str) -> Form:
             return form
     wanted = " or ".join(", ".join(sorted(form.needs)) for form in forms)
     raise DataError(f"{where}: needs the columns {wanted}; got {', '.join(sorted(map(str, record))) or 'none'}")
+
+
+def _match(pattern: str, text: str, *, where: str) -> Any:
+    try:
+        return patterns.fullmatch(pattern, text)
+    except patterns.SlowPatternError as error:
+        raise DataError(f"{where}: {error}") from error
 
 
 def _right(text: str, choices: tuple[str, ...], *, where: str) -> str:

@@ -12,7 +12,6 @@ Scores are on 0–1 whatever the scorer; an answer is scored by `strict` (what b
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from clbench.base import patterns
 from clbench.base.errors import pydantic_line
 from clbench.spec import templates
 from clbench.spec.forms import Form
@@ -49,16 +49,14 @@ class Template(Frozen):
     @field_validator("answer")
     @classmethod
     def _compiles(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
+        patterns.check(value)
         return value
 
     def fits(self, *, prompt: str, answer: str) -> bool:
         """Whether a record has this form."""
         framed = prompt.startswith(self.prefix) and prompt.endswith(self.suffix)
-        return framed and len(prompt) >= len(self.prefix) + len(self.suffix) and bool(re.fullmatch(self.answer, answer))
+        roomy = len(prompt) >= len(self.prefix) + len(self.suffix)
+        return framed and roomy and bool(patterns.fullmatch(self.answer, answer))
 
 
 class Scorers(Frozen):

@@ -25,7 +25,8 @@ from clbench.spec.task import Frozen, Task
 
 Model = TypeVar("Model", bound=Frozen)
 Location = tuple[str | int, ...]
-MAX_BYTES = 1_000_000  # a task or stream file is a page of text
+MOST = 20  # complaints that are worth reading at once
+MAX_BYTES = 200_000  # a task or stream file is a page of text
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def build(model: type[Model], document: Document, *, data: dict[str, Any] | None
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = [(_place(data, item), item) for item in error.errors()]
+        found = [(_place(data, item), item) for item in error.errors()[:MOST]]
         # Where a value may be of two types, the complaint that comes further is about the type that was meant.
         found = [one for one in found if not any(len(one[0]) < len(p) and p[: len(one[0])] == one[0] for p, _ in found)]
         complaints = [_complaint(model, place, item) for place, item in found]

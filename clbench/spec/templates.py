@@ -6,13 +6,14 @@ so that the same record always gives the same text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from clbench.base import patterns
 from clbench.base.errors import DataError
 
+MAX_ROUNDS = 100_000  # of all loops of a template together: loops in loops write nothing and never end
 MAX_CHARACTERS = 2_000_000  # the longest prompt of a known benchmark has 163,532
 PADDING = frozenset(["center", "expandtabs", "format", "format_map", "ljust", "rjust", "to_bytes", "zfill"])
 """Methods that make any width of nothing."""
@@ -87,7 +88,8 @@ def value(text: str, columns: Mapping[str, Any], *, where: str) -> Any:
 def _made(text: str, columns: Mapping[str, Any], *, where: str, native: bool) -> Any:
     try:
         template = _template(text.strip() if native else text, native=native)
-        return template.render(columns) if native else _joined(template.generate(columns))
+        given = {**columns, _ROUND: _Rounds()}
+        return template.render(given) if native else _joined(template.generate(given))
     except Exception as error:  # a template can fail in as many ways as Python can
         raise DataError(f"{where} cannot be made: {' '.join(str(error).split())[:200]}") from error
 
@@ -103,9 +105,33 @@ def _joined(pieces: Iterable[str]) -> str:
     return "".join(kept)
 
 
+_ROUND = "__round"
+
+
+class _Rounds:
+    """Called in every round of every loop of one text; writes nothing."""
+
+    def __init__(self) -> None:
+        self.left = MAX_ROUNDS
+
+    def __call__(self) -> str:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"its loops have more than {MAX_ROUNDS:,} rounds")
+        return ""
+
+
 @lru_cache(maxsize=256)
 def _template(text: str, *, native: bool) -> Any:
-    return _environment(native=native).from_string(text)
+    from jinja2 import nodes
+
+    environment = _environment(native=native)
+    parsed = environment.parse(text)
+    for loop in parsed.find_all(nodes.For):
+        called = nodes.Call(nodes.Name(_ROUND, "load"), [], [], None, None)
+        loop.body.insert(0, nodes.Output([called]))
+    parsed.set_environment(environment)
+    return environment.from_string(parsed)
 
 
 @lru_cache
@@ -137,8 +163,8 @@ def _environment(*, native: bool = False) -> Any:
     )
     environment.globals = {"range": environment.globals["range"]}  # the sandbox's, of 100,000 at most
     environment.filters = {name: one for name, one in environment.filters.items() if name not in LEFT_OUT}
-    environment.filters["split_by"] = lambda text, pattern: re.split(pattern, text)
-    environment.filters["replace_by"] = lambda text, pattern, new="": re.sub(pattern, new, text)
+    environment.filters["split_by"] = lambda text, pattern: patterns.split(pattern, str(text))
+    environment.filters["replace_by"] = lambda text, pattern, new="": patterns.replace(pattern, new, str(text))
     return environment
 
 

@@ -66,6 +66,13 @@ def test_a_file_that_changed_after_it_was_added_is_refused(home, folder, call, t
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_archive(home, call, path):
+    done = call("data", "add", "trace", path)
+    assert (done.code, done.out) == (2, "")
+    assert "is neither a file nor a folder" in done.err
+
+
 def test_a_missing_variant_says_how_to_add_it(home, call):
     done = call("run", "--stream", "trace:1000", "--plugin", "frozen", "--dry-run")
     assert done.code == 2

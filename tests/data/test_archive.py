@@ -186,7 +186,7 @@ def test_a_bad_zip_is_refused_and_leaves_nothing(home, tmp_path, kind):
     assert not list(home.rglob("trace-*"))
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_UNPACKED", 5000), ("MAX_MEMBERS", 3)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_UNPACKED", 5000), ("MAX_MEMBERS", 3), ("MAX_MEMBER", 1999)])
 def test_a_zip_that_unpacks_to_too_much_is_refused(home, tmp_path, monkeypatch, limit, value):
     path = tmp_path / "bomb.zip"
     _zip(*"abc", content="0" * 2000)(path)

@@ -103,6 +103,11 @@ def test_what_is_not_json_is_refused_with_the_path(tmp_path, content):
         read_matrix(path)
 
 
+def test_more_tasks_than_metrics_can_be_made_of_are_refused():
+    with pytest.raises(MatrixError, match="has 1,001 tasks; at most 1,000 are taken"):
+        parse_matrix({"matrix": [[0.5] * 1001] * 1001})
+
+
 def test_missing_file_is_refused_with_the_mend(tmp_path):
     with pytest.raises(MatrixError, match=r"cannot be read .*give a JSON file or a run directory"):
         read_matrix(tmp_path / "nothing.json")

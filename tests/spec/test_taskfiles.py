@@ -91,7 +91,7 @@ def test_shipped_stream_is_valid_and_its_name_is_its_file(name):
         ("a: 2001-99-99\n", "file.yaml:1: malformed YAML"),
         ("a: " + "[" * 3000, "file.yaml:1: malformed YAML"),
         (b"a: \xff\xfe", "file.yaml: is not UTF-8 text"),
-        ("#" * 1_000_001, "file.yaml: is larger than 1,000,000 bytes"),
+        ("#" * 200_001, "file.yaml: is larger than 200,000 bytes"),
     ],
     ids=lambda text: repr(text[:30]),
 )
@@ -151,6 +151,13 @@ def test_complaint_about_a_task_names_the_line(write, text, message):
 )
 def test_complaint_about_a_stream_names_the_line(write, text, message):
     assert complaint(SHIPPED.stream_file, write(text)).startswith(message)
+
+
+def test_of_many_complaints_some_are_said(write):
+    path = write("".join(f"key{number}: 1\n" for number in range(500)))
+    with pytest.raises(FileError) as error:
+        read_task(path)
+    assert str(error.value).count("unknown key") < 20
 
 
 def test_stream_file_with_inline_and_known_tasks(write):

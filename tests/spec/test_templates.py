@@ -58,7 +58,7 @@ def test_variables_are_the_columns():
         ("{{ 'a'['zfill'](1000000000) }}", "zfill is not allowed"),
         ("{{ (5).to_bytes(1000000000) }}", "to_bytes is not allowed"),
         (
-            "{% for a in range(99999) %}{% for b in range(99999) %}{{ b }}{% endfor %}{% endfor %}",
+            "{% for a in range(99999) %}{{ 'much of it, again and again' }}{% endfor %}",
             "more than 2,000,000",
         ),
         ("{{ nothing }}", "null"),
@@ -101,6 +101,25 @@ def test_a_list_is_one_expression(text):
     templates.check(text)
     with pytest.raises(ValueError, match="one expression"):
         templates.check_expression(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for a in x %}{% for b in x %}{% for c in x %}{% if a %}{% endif %}{% endfor %}{% endfor %}{% endfor %}",
+    ],
+)
+def test_loops_that_write_nothing_end(text):
+    templates.check(text)
+    with pytest.raises(DataError, match="its loops have more than 100,000 rounds"):
+        templates.render(text, {"x": "a" * 100}, where="prompt")
+
+
+def test_a_pattern_that_does_not_end_is_ended(monkeypatch):
+    monkeypatch.setattr("clbench.base.patterns.SECONDS", 0.05)
+    with pytest.raises(DataError, match=r"prompt cannot be made: the regular expression '\(a\+\)\+b' needs more than"):
+        templates.render("{{ x|replace_by('(a+)+b') }}", {"x": "a" * 3000}, where="prompt")
 
 
 @given(st.text())

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clbench.base import consent
 from clbench.base.errors import ClbenchError, DataError, OptionError, UnknownNameError
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoder
@@ -178,7 +179,30 @@ def test_refusals_before_a_run(make, tmp_path):
     assert "DataError" in refused(tmp_path / "text.yaml")
 
 
-def test_scores_beyond_one_are_refused(make, tmp_path, ask):
+@pytest.mark.parametrize(
+    "code",
+    [
+        "process_results: !function utils.process_results\n",
+        "description: \"{{ ''.__class__.__mro__ }}\"\n",
+        "include: other.yaml\n",
+    ],
+)
+def test_files_that_run_code_need_leave(make, tmp_path, monkeypatch, code):
+    monkeypatch.delenv(consent.TASK_CODE, raising=False)
+    (tmp_path / "utils.py").write_text("from pathlib import Path\nPath(__file__).with_name('ran').touch()\n")
+    (tmp_path / "other.yaml").write_text("process_results: !function utils.process_results\n")
+    path = make.task(tmp_path, "coded", make.questions(3))
+    path.write_text(path.read_text(encoding="utf-8") + code)
+    with pytest.raises(OptionError, match=r"runs Python of its own .* --allow-task-code"):
+        load(path)
+    monkeypatch.setenv(FOLDERS, str(tmp_path))
+    with pytest.raises(OptionError, match="--allow-task-code"):
+        clbench_load_probe("lm-eval:coded")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_scores_beyond_one_are_refused(make, tmp_path, ask, monkeypatch):
+    monkeypatch.setenv(consent.TASK_CODE, "1")
     module = tmp_path / "utils.py"
     module.write_text("def process_results(doc, results):\n    return {'acc': 37.5}\n", encoding="utf-8")
     path = make.task(tmp_path, "percent", make.questions(3), metric_list=[make.metric("acc")])

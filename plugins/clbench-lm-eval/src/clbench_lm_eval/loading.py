@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base.errors import ClbenchError, DataError, OptionError, PluginError, UnknownNameError
+from clbench_lm_eval.code import refuse
 from clbench_lm_eval.guard import SEEDS, own_randomness, quiet
 from clbench_lm_eval.metric import Metric, choose, weighs_tasks_alike
 from clbench_lm_eval.names import FOLDERS, Asked, own_folders, parse
@@ -93,13 +94,16 @@ def _tasks(asked: Asked, folders: tuple[Path, ...]) -> dict[str, Any]:
 def _found(asked: Asked, folders: tuple[Path, ...]) -> tuple[Any, str]:
     """A task manager, and what it calls the task."""
     if not asked.is_file:
+        refuse(asked, (path for folder in folders for path in folder.rglob("*.y*ml")))
         manager = _manager(folders)
         if asked.task not in manager.task_index:
             raise UnknownNameError(f"{asked.option}: lm-eval has no task {asked.task!r}{_nearest(asked.task, manager)}")
         return manager, asked.task
     path = Path(asked.task)
+    refuse(asked, [path])
     if not re.search(r"^group\s*:", path.read_text(encoding="utf-8"), re.MULTILINE):
         return _manager(folders, defaults=False), asked.task
+    refuse(asked, (one for folder in (*folders, path.parent) for one in folder.rglob("*.y*ml")))
     manager = _manager((*folders, path.parent))  # a group's tasks stand beside it, or are lm-eval's
     names = [name for name, entry in manager.task_index.items() if entry.yaml_path == path]
     if not names:
