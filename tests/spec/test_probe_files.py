@@ -66,7 +66,7 @@ def test_a_file_says_what_it_must(name):
     assert set(task.data) in ({"world"}, {"files"}, {"hub", "files"})
 
 
-@pytest.mark.parametrize("name", [*(set(LOCAL) - {"bbh"}), "bbh-direct", "boolq", "hotpotqa"])
+@pytest.mark.parametrize("name", [*sorted(set(LOCAL) - {"bbh"}), "bbh-direct", "boolq", "hotpotqa"])
 def test_a_public_set_is_pinned_where_a_revision_is_known(name):
     task = probe(name)
     hub = task.data["hub"]
