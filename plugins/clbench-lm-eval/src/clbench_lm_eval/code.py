@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from clbench.base import consent
+from clbench.base.consent import task_code_allowed
 from clbench.base.errors import FileError, OptionError
 from clbench_lm_eval.names import Asked
 
@@ -29,7 +29,7 @@ def refuse(asked: Asked, files: Iterable[Path]) -> None:
         OptionError: one does, and nobody has allowed it.
         FileError: one cannot be read.
     """
-    if consent.task_code_allowed():
+    if task_code_allowed():
         return
     for path in _with_included(files):
         if _CODE.search(_text(path, asked)):
