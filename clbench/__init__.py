@@ -32,7 +32,7 @@ _PUBLIC = {
 _PUBLIC_ELSEWHERE = {
     "clbench.testing": ("conformance", "check", "Outcome"),
     "clbench.base.atomic": ("write_json", "write_text"),
-    "clbench.base.consent": ("task_code_allowed",),
+    "clbench.base.consent": ("TASK_CODE", "task_code_allowed"),
     "clbench.base.errors": (
         "DataError",
         "FileError",

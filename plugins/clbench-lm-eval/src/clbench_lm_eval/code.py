@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from clbench.base.consent import task_code_allowed
+from clbench.base.consent import TASK_CODE, task_code_allowed
 from clbench.base.errors import FileError, OptionError
 from clbench_lm_eval.names import Asked
 
@@ -35,7 +35,7 @@ def refuse(asked: Asked, files: Iterable[Path]) -> None:
         if _CODE.search(_text(path, asked)):
             raise OptionError(
                 f"{asked.option}: {path.name} runs Python of its own (!function, or a template that reaches for it), "
-                f"in no sandbox: --allow-task-code (or {consent.TASK_CODE}=1) allows it"
+                f"in no sandbox: --allow-task-code (or {TASK_CODE}=1) allows it"
             )
 
 
