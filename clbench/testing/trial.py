@@ -46,14 +46,23 @@ class _Deadly(Progress):
 
 @dataclass(slots=True)
 class _Losses:
-    """Hears the loss of each step."""
+    """Hears the loss of each step, and keeps the last one in a file for who comes after a killed process."""
 
+    file: Path | None = None
     losses: list[float] = field(default_factory=list)
 
     @hookimpl
     def clbench_step_end(self, loss: float) -> None:
         """One step."""
         self.losses.append(loss)
+        if self.file is not None:
+            self.file.write_text(loss.hex(), encoding="ascii")
+
+    def heard(self) -> list[float]:
+        """Of this process; where it had no step left to make, the last one of those before it."""
+        if not self.losses and self.file is not None and self.file.exists():
+            return [float.fromhex(self.file.read_text(encoding="ascii"))]
+        return self.losses
 
 
 @dataclass(frozen=True)
@@ -161,13 +170,13 @@ def _run(request: Request, choice: WatchedChoice, registry: Registry, *, kill_ev
     from clbench.engine.session import prepare, run_all
 
     configs = [replace(config, choice=choice) for config in prepare(request, registry)]
-    heard, progress = _Losses(), _Deadly()
-    deaths = _deaths(request, configs, registry, kill_every=kill_every) if kill_every else 0
+    heard, progress = _Losses(request.runs_dir.parent / "last-loss" if kill_every else None), _Deadly()
     with _observing(registry, heard):
+        deaths = _deaths(request, configs, registry, kill_every=kill_every) if kill_every else 0
         (outcome,) = run_all(request, configs, registry, progress)
     leaks = _leaks(request.runs_dir.parent)
     record, files = _result(outcome)
-    return Trial(sight, None, record, files, heard.losses, progress.count, deaths, leaks)
+    return Trial(sight, None, record, files, heard.heard(), progress.count, deaths, leaks)
 
 
 def _deaths(request: Request, configs: list[RunConfig], registry: Registry, *, kill_every: int) -> int:

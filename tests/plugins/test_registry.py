@@ -159,7 +159,7 @@ def test_a_stream_cannot_be_replaced_in_silence(make, tmp_path):
     [
         ("methods", {"name": "x"}, "not a MethodSpec"),
         ("methods", None, "not a MethodSpec"),
-        ("methods", method(3), "AttributeError"),
+        ("methods", method(3), "TypeError"),
         ("methods", method("Mine"), "must be lower-case"),
         ("methods", method("mine", capabilities=[["owns_optimizer"]]), "TypeError"),
         ("methods", method("mine", requires_api=2), "needs plugin API 2"),

@@ -101,7 +101,7 @@ def test_wrong_options_are_refused(options, complaint):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('{"prompt": "a"}', "exactly the keys"),
+        ('{"prompt": "a"}', "are none of prompt/answer"),
         ('{"prompt": "a", "answer": ""}', "an answer is empty"),
         ("{", r":1: malformed JSON"),
         ("", "holds no records"),
