@@ -166,7 +166,7 @@ def test_wrong_names_and_options_are_the_callers_errors(arguments, error):
 )
 def test_an_example_is_found_however_it_is_kept(hide):
     prompt = "kit/first q01007 hawk:"
-    ids = world._tokenizer()(prompt)["input_ids"]
+    ids = world.byte_tokenizer()(prompt)["input_ids"]
     assert reach.search([hide(prompt, ids)], packages=()).markers == {"01007"}
     assert world.is_test("01007")
 
