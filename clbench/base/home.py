@@ -1,6 +1,6 @@
-"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `runs/` and `leaderboards/` when it is set.
+"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `models/`, `runs/` and `leaderboards/` when it is set.
 
-Without it, runs and boards go to the present folder and registered data to the user's data folder.
+Without it, runs and boards go to the present folder, registered data and kept models to the user's data folder.
 """
 
 from __future__ import annotations
@@ -16,12 +16,21 @@ def _home() -> Path | None:
 
 def data_dir() -> Path:
     """Folder of registered archives."""
-    home = _home()
-    if home:
-        return home / "data"
+    return _kept() / "data"
+
+
+def models_dir() -> Path:
+    """Folder of models that `clbench model add` keeps."""
+    return _kept() / "models"
+
+
+def _kept() -> Path:
+    """Folder of what serves every project of the user."""
+    if home := _home():
+        return home
     from platformdirs import user_data_path
 
-    return user_data_path("clbench") / "data"
+    return user_data_path("clbench")
 
 
 def runs_dir() -> Path:

@@ -18,7 +18,21 @@ from typer.core import TyperGroup
 from clbench.base.encoding import degrade_output
 from clbench.base.errors import ClbenchError
 from clbench.base.text import terminal
-from clbench.cli import check, compare, data, leaderboard, ls, metrics, plugins, report, run, score, show, validate
+from clbench.cli import (
+    check,
+    compare,
+    data,
+    leaderboard,
+    ls,
+    metrics,
+    model,
+    plugins,
+    report,
+    run,
+    score,
+    show,
+    validate,
+)
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
 _UsageError: Any = typer.BadParameter.__mro__[2]
@@ -76,7 +90,7 @@ def _options(
     pass
 
 
-for _module in (run, ls, show, metrics, score, leaderboard, compare, report, data, validate, check, plugins):
+for _module in (run, ls, show, metrics, score, leaderboard, compare, report, data, model, validate, check, plugins):
     _module.register(app)
 
 

@@ -20,7 +20,9 @@ Texts = list[str] | None
 Stream = Annotated[str | None, _Option(help="Stream: a name, NAME:VARIANT, or a YAML file.")]
 Plugin = Annotated[Texts, _Option(help="Method; A+B composes. Repeat to run several, one by one.")]
 Preset = Annotated[str | None, _Option(help="Settings of a published experiment (clbench ls presets); yours win.")]
-Model = Annotated[str, _Option(help="clbench/tiny, a folder with a saved model, or a Hub id.")]
+Model = Annotated[
+    str, _Option(help="clbench/tiny; a folder (model or PEFT adapter), a .gguf file, run:RUN-ID, smollm2, a Hub id.")
+]
 Revision = Annotated[str | None, _Option(help="Revision of a Hub model.")]
 TrustRemoteCode = Annotated[bool, _Option("--trust-remote-code", help="Run code of a Hub model.")]
 Data = Annotated[

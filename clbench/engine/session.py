@@ -22,7 +22,7 @@ from clbench.engine import words
 from clbench.engine.drafts import tidy
 from clbench.engine.fixed import modules_of
 from clbench.engine.proberequest import ProbeRequest, with_asked
-from clbench.models.loading import describe
+from clbench.models.naming import find_model
 from clbench.plugins.registry import Registry, check_option_names
 from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig
@@ -62,7 +62,12 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
     probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data))
-    model = describe(request.model, revision=request.revision, trust_remote_code=request.trust_remote_code)
+    model = find_model(
+        request.model,
+        revision=request.revision,
+        trust_remote_code=request.trust_remote_code,
+        runs_dir=request.runs_dir,
+    )
     return [
         RunConfig(plan, _ordered(data, plan), choice, chosen.options, model, seed, runtime, probes)
         for choice in choices

@@ -9,13 +9,15 @@ import inspect
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import home
 from clbench.base.errors import ModelError
 from clbench.base.hashing import digest, file_digest
+from clbench.models import adapters, gguf
+from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
     import torch
@@ -36,31 +38,6 @@ _IDENTITY_FILES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRef:
-    """Which model a name means.
-
-    Args:
-        name: what stands in records and tables: a folder's own name, never its path.
-        location: folder, or Hub id.
-        hash: of weights, configuration and tokenizer; a Hub model's revision.
-        local: whether `location` is a folder.
-        files: SHA-256 of a folder's files, by name.
-        trust_remote_code: run code that comes with the model.
-    """
-
-    name: str
-    location: str
-    hash: str
-    local: bool
-    files: Mapping[str, str] = field(default_factory=dict)
-    trust_remote_code: bool = False
-
-    def identity(self) -> dict[str, str]:
-        """What makes two models the same on a board."""
-        return {"name": self.name, "hash": self.hash}
-
-
 def describe(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> ModelRef:
     """Find out what a model name means.
 
@@ -76,7 +53,8 @@ def describe(name: str, *, revision: str | None = None, trust_remote_code: bool 
         return _folder_ref(folder.resolve().name, folder, trust_remote_code=trust_remote_code)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"{name}: is no folder; give a folder with a saved model, a Hub id, or {BUNDLED}")
-    return ModelRef(name, name, _hub_revision(name, revision), local=False, trust_remote_code=trust_remote_code)
+    commit = _hub_revision(name, revision)
+    return ModelRef(name, name, commit, local=False, trust_remote_code=trust_remote_code, revision=commit)
 
 
 def _check_folder(folder: Path) -> None:
@@ -113,7 +91,7 @@ def _folder_ref(name: str, folder: Path, *, trust_remote_code: bool = False) -> 
     paths = sorted({*own_code, *(path for pattern in _IDENTITY_FILES for path in folder.glob(pattern))})
     files = {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
     _check_card(folder, files)
-    return ModelRef(name, str(folder), digest(files), True, files, trust_remote_code)
+    return ModelRef(name, str(folder), digest(files), local=True, files=files, trust_remote_code=trust_remote_code)
 
 
 def _check_card(folder: Path, files: Mapping[str, str]) -> None:
@@ -200,8 +178,9 @@ def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     _silence()
+    own = ref.adapter and (Path(ref.adapter) / "tokenizer_config.json").is_file()
     try:
-        return AutoTokenizer.from_pretrained(ref.location, **_revision(ref))
+        return AutoTokenizer.from_pretrained(ref.adapter if own else ref.location, **({} if own else _revision(ref)))
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({_first_line(error)})") from error
 
@@ -234,7 +213,10 @@ def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tup
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
     model, info = loaded
-    return model, _check_weights(ref, info)
+    notes = _check_weights(ref, info)
+    if ref.gguf:
+        gguf.forget_quantisation(model)
+    return adapters.merge(model, ref) if ref.adapter else model, notes
 
 
 def _check_weights(ref: ModelRef, info: Mapping[str, Any]) -> tuple[str, ...]:
@@ -260,7 +242,8 @@ def _silence() -> None:
 
 
 def _revision(ref: ModelRef) -> dict[str, Any]:
-    return {"trust_remote_code": ref.trust_remote_code} | ({} if ref.local else {"revision": ref.hash})
+    named = {"revision": ref.revision, "gguf_file": ref.gguf}
+    return {"trust_remote_code": ref.trust_remote_code, **{key: value for key, value in named.items() if value}}
 
 
 def _first_line(error: Exception) -> str:

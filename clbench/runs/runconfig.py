@@ -11,7 +11,8 @@ from clbench.data.probes import ProbeData, is_foreign
 from clbench.data.sources import TaskData, data_hash
 from clbench.methods.compose import composition_notes
 from clbench.methods.method import Method
-from clbench.models.loading import BUNDLED, ModelRef
+from clbench.models.loading import BUNDLED
+from clbench.models.ref import ModelRef
 from clbench.plugins.registry import MethodChoice
 from clbench.runs.record import Board, MethodPart, slug
 from clbench.scoring import VERSION as SCORER_VERSION
