@@ -12,21 +12,37 @@ __version__ = "0.1.0"
 API_VERSION = 1
 """Version of the contract between clbench and its plugins: hook signatures and the `Method` class."""
 
-# What packages may import, all of it: a name here keeps its place and its meaning. `docs/api.md` has a line for each.
+# What packages and scripts may import, all of it: a name here keeps its place and its meaning (the rule for taking one
+# away is in `docs/python.md`). `docs/api.md` has a line for each.
 _PUBLIC = {
     "Capability": "clbench.methods.methodspec",
+    "check": "clbench.api.checking",
     "ClbenchError": "clbench.base.errors",
+    "board": "clbench.api.reading",
+    "compare": "clbench.api.reading",
     "Example": "clbench.data.example",
     "Experience": "clbench.methods.method",
+    "export_method": "clbench.api.exporting",
     "Footprint": "clbench.methods.method",
+    "Lost": "clbench.api.result",
     "Method": "clbench.methods.method",
     "MethodOptions": "clbench.methods.method",
     "MethodSpec": "clbench.methods.methodspec",
+    "Prediction": "clbench.runs.predictions",
+    "Result": "clbench.api.result",
     "ResultMatrix": "clbench.metrics.matrix",
+    "Results": "clbench.api.result",
     "Run": "clbench.methods.method",
     "ScorerSpec": "clbench.scoring.spec",
+    "Scores": "clbench.runs.predictions",
     "SummarySpec": "clbench.metrics.summaries",
+    "Table": "clbench.api.table",
     "hookimpl": "clbench.plugins.hookspecs",
+    "load": "clbench.api.reading",
+    "metrics": "clbench.api.numbers",
+    "run": "clbench.api.running",
+    "runs": "clbench.api.reading",
+    "score": "clbench.api.numbers",
 }
 """Names of `clbench` itself, and where they stand."""
 _PUBLIC_ELSEWHERE = {
@@ -55,6 +71,19 @@ _PUBLIC_ELSEWHERE = {
 """Names that are imported from where they stand. Every hook of `clbench.plugins.hookspecs` is public too."""
 
 if TYPE_CHECKING:
+    from clbench.api.checking import check as check
+    from clbench.api.exporting import export_method as export_method
+    from clbench.api.numbers import metrics as metrics
+    from clbench.api.numbers import score as score
+    from clbench.api.reading import board as board
+    from clbench.api.reading import compare as compare
+    from clbench.api.reading import load as load
+    from clbench.api.reading import runs as runs
+    from clbench.api.result import Lost as Lost
+    from clbench.api.result import Result as Result
+    from clbench.api.result import Results as Results
+    from clbench.api.running import run as run
+    from clbench.api.table import Table as Table
     from clbench.base.errors import ClbenchError as ClbenchError
     from clbench.data.example import Example as Example
     from clbench.methods.method import Experience as Experience
@@ -67,6 +96,8 @@ if TYPE_CHECKING:
     from clbench.metrics.matrix import ResultMatrix as ResultMatrix
     from clbench.metrics.summaries import SummarySpec as SummarySpec
     from clbench.plugins.hookspecs import hookimpl as hookimpl
+    from clbench.runs.predictions import Prediction as Prediction
+    from clbench.runs.predictions import Scores as Scores
     from clbench.scoring.spec import ScorerSpec as ScorerSpec
 
 

@@ -20,9 +20,9 @@ HOOKS = "clbench.plugins.hookspecs"
 HEAD = """\
 # Public names
 
-What a package may import from clbench. Names are added here, and what is here changes only with `API_VERSION`;
-everything else may move in any release. The list stands in `clbench/__init__.py`, the texts are the docstrings' first
-sentences, and `python tests/surface.py` writes this page.
+What a package or a script may import from clbench; [python](python.md) has the library by what it is for. Names are
+added here, and what is here changes only with `API_VERSION`; everything else may move in any release. The list stands
+in `clbench/__init__.py`, the texts are the docstrings' first sentences, and `python tests/surface.py` writes this page.
 """
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -95,10 +95,22 @@ def called(node: Definition) -> str:
         return node.name
     if any(isinstance(one, ast.Name) and one.id == "property" for one in node.decorator_list):
         return node.name
+    if any(isinstance(one, ast.Call) and getattr(one.func, "id", "") == "_taking" for one in node.decorator_list):
+        return f"{node.name}(*, {', '.join(fields('clbench.engine.request', 'Request'))})"
     plain = [one.arg for one in node.args.args if one.arg not in ("self", "cls")]
     star = f"*{node.args.vararg.arg}" if node.args.vararg else "*"
     named = [one.arg for one in node.args.kwonlyargs]
     return f"{node.name}({', '.join([*plain, *([star] if named or node.args.vararg else []), *named])})"
+
+
+def fields(module: str, name: str) -> Iterator[str]:
+    """What a model's constructor takes: its fields, by their aliases where they have one."""
+    node, _ = statements(module)[name]
+    assert isinstance(node, ast.ClassDef)
+    for part in node.body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            given = part.value.keywords if isinstance(part.value, ast.Call) else []
+            yield next((ast.literal_eval(one.value) for one in given if one.arg == "alias"), part.target.id)
 
 
 def sentence(text: str | None, name: str) -> str:

@@ -9,6 +9,7 @@ from clbench.boards.entries import notes_of
 from clbench.boards.markdown import table
 from clbench.boards.style import BOUNDS, BoardStyle
 from clbench.boards.values import Row, Run, Values, cell, rows_of
+from clbench.methods.methodspec import UNPACKAGED
 from clbench.metrics.statistics import Estimate
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Board
@@ -18,9 +19,9 @@ def board_rows(records: Sequence[Run], *, style: BoardStyle, summaries: Sequence
     """The finished cells of a board, best row first: heading to text. Before them, the bounds that were run."""
     values = Values(summaries, records)
     rows = rows_of(records)
-    baseline = _baseline(rows, style.baseline)
+    baseline = baseline_of(rows, style.baseline)
     scored = [(values.estimate(row, style.rank_by, baseline=baseline), row) for row in rows]
-    scored.sort(key=lambda pair: (pair[0] is None, -(pair[0].mean if pair[0] else 0.0), pair[1].label))
+    scored.sort(key=lambda pair: rank(*pair))
     bounds = {row.label: estimate for estimate, row in scored if row.label in BOUNDS and estimate}
     finished = [
         {
@@ -34,7 +35,12 @@ def board_rows(records: Sequence[Run], *, style: BoardStyle, summaries: Sequence
     return [_bounds_row(bounds, style=style), *finished] if bounds else finished
 
 
-def _baseline(rows: Sequence[Row], name: str) -> Row | None:
+def rank(estimate: Estimate | None, row: Row) -> tuple[bool, bool, float, str]:
+    """Best first; after all others the methods that are in no package, which nobody else can run."""
+    return UNPACKAGED in row.packages, estimate is None, -(estimate.mean if estimate else 0.0), row.label
+
+
+def baseline_of(rows: Sequence[Row], name: str) -> Row | None:
     """The row that differences are taken from: the method with default options, else its only row."""
     plain = [row for row in rows if row.label == name]
     named = [row for row in rows if row.records[0].method.name == name]

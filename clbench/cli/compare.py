@@ -23,15 +23,19 @@ def compare(
     """Compare methods of a board pair by pair, on the same seeds and orders."""
     from dataclasses import asdict
 
+    from clbench.api.reading import board_records, parse_pair
     from clbench.base import home
     from clbench.boards.compare import METRICS
     from clbench.boards.compare import compare as compute
     from clbench.cli import output
     from clbench.plugins.registry import registry
 
-    records = _records(board, leaderboards_dir or home.leaderboards_dir())
+    records = board_records(board, leaderboards_dir or home.leaderboards_dir())
     found = compute(
-        records, pairs=[_pair(one) for one in pairs], summaries=registry().summary_specs(), metrics=metric or METRICS
+        records,
+        pairs=[parse_pair(one) for one in pairs],
+        summaries=registry().summary_specs(),
+        metrics=metric or METRICS,
     )
     if json:
         output.print_json([asdict(one) for one in found])
@@ -43,26 +47,6 @@ def compare(
         markup=False,
         soft_wrap=True,
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from clbench.base.errors import OptionError
-
-    method, colon, baseline = text.partition(":")
-    if not (colon and method and baseline):
-        raise OptionError(f"{text!r}: must be of the form METHOD:BASELINE, such as mofo:sequential")
-    return method, baseline
-
-
-def _records(board: str | None, folder: Path) -> list[Any]:
-    from clbench.base.errors import RecordError
-    from clbench.boards.loading import board_folders, load_board
-
-    folders = board_folders(folder, board=board)
-    if len(folders) != 1:
-        names = ", ".join(path.name for path in folders) or "none"
-        raise RecordError(f"--board is missing: there is {names} in {folder}")
-    return load_board(folders[0], leaderboards=folder).records
 
 
 def _cells(one: Any) -> dict[str, str]:

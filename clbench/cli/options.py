@@ -1,62 +1,58 @@
-"""The options of `clbench run`: their types and what `--help` says of them."""
+"""The options of `clbench run`, made from the fields of `Request`: what `--help` says, and what a user's words mean."""
 
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from typer import Option as _Option
 
+from clbench.engine.request import Option, flag, options
+from clbench.spec.schedule import Schedule
 
-class ProbeSchedule(StrEnum):
-    """In which rows of R a probe that the user asks for is scored."""
-
-    before_after = "before-after"
-    every = "every"
+ProbeSchedule = StrEnum("ProbeSchedule", [(name.replace("-", "_"), name) for name in get_args(Schedule)])
+_CHOICES = {"probe_schedule": ProbeSchedule}
 
 
-Texts = list[str] | None
+def with_request(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes the fields of `Request` besides its own parameters, and gets them as `given`."""
+    own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "given"]
 
-# --- what is run
-Stream = Annotated[str | None, _Option(help="Stream: a name, NAME:VARIANT, or a YAML file.")]
-Plugin = Annotated[Texts, _Option(help="Method; A+B composes. Repeat to run several, one by one.")]
-Preset = Annotated[str | None, _Option(help="Settings of a published experiment (clbench ls presets); yours win.")]
-Model = Annotated[
-    str, _Option(help="clbench/tiny; a folder (model or PEFT adapter), a .gguf file, run:RUN-ID, smollm2, a Hub id.")
-]
-Revision = Annotated[str | None, _Option(help="Revision of a Hub model.")]
-TrustRemoteCode = Annotated[bool, _Option("--trust-remote-code", help="Run code of a Hub model.")]
-Data = Annotated[
-    Path | None, _Option(help="Folder of local data files, for streams and probes.", envvar="CLBENCH_DATA")
-]
+    def run(**values: Any) -> None:
+        command(given=given(values), **{one.name: values[one.name] for one in own})
 
-# --- how often, in which order, with which settings
-Seed = Annotated[list[int] | None, _Option(help="Seed; repeat for several.")]
-Seeds = Annotated[int | None, _Option(help="Run seeds 0 … N-1.")]
-Order = Annotated[Texts, _Option(help="Task order: order1, order2, random-K, or task,task,…; repeat for several.")]
-Orders = Annotated[int | None, _Option(help="The default order and N-1 random ones.")]
-Option = Annotated[Texts, _Option("-o", help="Method option, such as mofo.fraction=0.1.")]
-Set = Annotated[Texts, _Option("--set", help="Setting, such as protocol.epochs=1; makes another board.")]
+    fields = [_parameter(name, option) for name, option in options().items() if option.kind is not None]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature([*fields, *own])  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {}
+    return run
 
-# --- what else is asked
-Probe = Annotated[
-    Texts,
-    _Option(help="Score this too and never train on it: a name, a group, a YAML file, lm-eval:NAME; or none."),
-]
-ProbeLimit = Annotated[int | None, _Option(help="Records of each --probe, evenly spread.", min=1)]
-ProbeScheduled = Annotated[ProbeSchedule, _Option("--probe-schedule", help="In which rows a --probe is asked.")]
-AllowCode = Annotated[
-    bool, _Option("--allow-code", help="Let probes such as humaneval run what the model writes, in a sandbox.")
-]
 
-AllowTaskCode = Annotated[
-    bool,
-    _Option("--allow-task-code", help="Let your lm-eval task files run their own Python (!function), in no sandbox."),
-]
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the fields the user has said."""
+    kinds = {name: option.kind for name, option in options().items()}
+    said = {
+        name: value
+        for name, value in values.items()
+        if name in kinds and value not in (None, []) and value is not False
+    }
+    return {name: _sections(name, value) if kinds[name] == "sections" else value for name, value in said.items()}
 
-# --- where it goes, and what is said
-DryRun = Annotated[bool, _Option("--dry-run", help="Only say what would run.")]
-Fresh = Annotated[bool, _Option("--fresh", help="Run again what is already finished.")]
-RunsDir = Annotated[Path | None, _Option(help="Where run directories go [default: runs].")]
-LeaderboardsDir = Annotated[Path | None, _Option(help="Where boards go [default: leaderboards].")]
-Json = Annotated[bool, _Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, _Option("--quiet", help="No progress.")]
+
+def _sections(name: str, texts: list[str]) -> dict[str, dict[str, Any]]:
+    from clbench.engine.words import parse_assignments
+
+    return parse_assignments(texts, option=flag(name))
+
+
+def _parameter(name: str, option: Option) -> inspect.Parameter:
+    """A field as typer reads it."""
+    kind: Any = str if option.kind == "sections" else _CHOICES.get(name, option.kind)
+    kind = list[kind] if option.many or option.kind == "sections" else kind
+    default = False if kind is bool else None
+    annotation = Annotated[
+        kind if kind is bool else kind | None, _Option(flag(name), help=option.help, envvar=option.variable)
+    ]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

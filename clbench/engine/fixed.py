@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
+from clbench.base.hashing import digest
 from clbench.base.progress import Progress
 from clbench.engine.resume import Checkpointer, StopSignal
 from clbench.engine.staging import UNSAVED, is_sharded
 from clbench.evaluation.guards import SHARDED
+from clbench.methods.methodspec import UNPACKAGED
 from clbench.models import device
 from clbench.models.loading import load_model
 from clbench.plugins.registry import Registry
@@ -74,7 +76,7 @@ class Fixed:
 
 def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:
     """All that is known before anything is loaded."""
-    found = {**provenance.collect(modules=modules_of(config)), "model_files": dict(config.model.files)}
+    found = {**_provenance(config), "model_files": dict(config.model.files)}
     checkpointer = Checkpointer(
         run_dir.checkpoints,
         identity={"run": run_dir.run_id, **provenance.identity(found)},
@@ -84,10 +86,22 @@ def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Pro
     return Fixed(config, run_dir, registry, progress, stop, found, checkpointer)
 
 
+def _provenance(config: RunConfig) -> dict[str, Any]:
+    """Versions, code and command; of methods that are in no package the text as well."""
+    found = provenance.collect(command=config.command, modules=modules_of(config))
+    texts = config.texts()
+    if texts:
+        found["methods"] = texts
+        found["code"] |= {f"{UNPACKAGED} {name}": digest(text) for name, text in texts.items()}
+    return found
+
+
 def modules_of(config: RunConfig) -> dict[str, str]:
     """The distributions of a run's methods, each with its top-level module."""
     return {
-        entry.plugin.package: entry.spec.target.partition(":")[0].partition(".")[0] for entry in config.choice.entries
+        entry.plugin.package: entry.spec.target.partition(":")[0].partition(".")[0]
+        for entry in config.choice.entries
+        if not entry.spec.text
     }
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from clbench.base import home
 from clbench.base.errors import OptionError
-from clbench.spec.stream import PlannedProbe, Schedule, StreamPlan
+from clbench.spec.schedule import Schedule
+from clbench.spec.stream import PlannedProbe, StreamPlan
 from clbench.spec.task import Scorers, Task
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clbench.base import atomic, home
+from clbench.base import atomic, consent, home
 from clbench.base.errors import OptionError, RecordError
+from clbench.base.progress import Place
 from clbench.boards import leaderboard
 from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
@@ -22,12 +23,15 @@ from clbench.engine import words
 from clbench.engine.drafts import tidy
 from clbench.engine.fixed import modules_of
 from clbench.engine.proberequest import ProbeRequest, with_asked
+from clbench.engine.request import many
+from clbench.methods.episodes import episodes
 from clbench.models.naming import find_model
 from clbench.plugins.registry import Registry, check_option_names
 from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.runs.sources import changed, code_hashes
+from clbench.sandbox import sandbox
 from clbench.scoring import load_scorer
 from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.taskfiles import LoadedStream
@@ -44,16 +48,17 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     Raises:
         ClbenchError: anything that is wrong with the request.
     """
+    _allow(request)
     chosen = words.choose(request, registry)
     loaded, variant = words.find_stream(chosen.stream, registry, local=request.data is not None)
     runtime = words.make_runtime(chosen.settings.get("runtime", {}))
-    seeds = words.choose_seeds(request.seed, request.seeds)
+    seeds = words.choose_seeds(many(request.seed), request.seeds)
     base_dir = _base_dir(loaded, variant, request.data)
     plans = [
         _plan(
             loaded, variant, order, base_dir=base_dir, changes=chosen.settings, probes=request.probes, registry=registry
         )
-        for order in words.choose_orders(request.order, request.orders)
+        for order in words.choose_orders(many(request.order), request.orders)
     ]
     choices = [registry.composition(text) for text in dict.fromkeys(chosen.plugins)]
     check_option_names(chosen.options, choices)
@@ -62,6 +67,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
     probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data))
+    assert isinstance(request.model, str)  # one in memory has a folder by now: see clbench.api
     model = find_model(
         request.model,
         revision=request.revision,
@@ -69,11 +75,19 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
         runs_dir=request.runs_dir,
     )
     return [
-        RunConfig(plan, _ordered(data, plan), choice, chosen.options, model, seed, runtime, probes)
+        RunConfig(plan, _ordered(data, plan), choice, chosen.options, model, seed, runtime, probes, request.command())
         for choice in choices
         for plan in plans
         for seed in seeds
     ]
+
+
+def _allow(request: Request) -> None:
+    """What runs only where somebody has said so, for the rest of this process."""
+    if request.allow_code:
+        sandbox.allow()
+    if request.allow_task_code:
+        consent.allow_task_code()
 
 
 def _plan(
@@ -116,8 +130,6 @@ def _check_scorers(plan: StreamPlan, registry: Registry) -> None:
 
 def _check_sandbox(task: str) -> None:
     """Whether what a model writes may and can be run."""
-    from clbench.sandbox import sandbox
-
     if not sandbox.allowed():
         raise OptionError(f"{task} runs what the model writes, in a sandbox (docs/sandbox.md): --allow-code allows it")
     sandbox.check()
@@ -156,8 +168,8 @@ def run_all(request: Request, configs: list[RunConfig], registry: Registry, prog
         record = None if request.fresh else _finished(config, run_dir, progress)
         repeated = record is not None
         if record is None:
-            progress.say(f"run {number} of {len(configs)}: {run_dir.run_id}")
-            record = _execute(config, run_dir, registry, progress, fresh=request.fresh)
+            place = Place(run_dir.run_id, number, len(configs), num_phases(config))
+            record = _execute(config, run_dir, registry, progress, place, fresh=request.fresh)
         if run_dir.writable:
             publish(record, request.leaderboards_dir, registry)
         yield Outcome(record, run_dir, repeated=repeated)
@@ -187,10 +199,17 @@ def is_first_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _execute(config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, *, fresh: bool) -> Record:
+def num_phases(config: RunConfig) -> int:
+    """Phases of a run that are shown one by one: training before each row of R, and scoring it."""
+    return 1 + 2 * len(episodes(config.choice.regime, len(config.plan.tasks)))
+
+
+def _execute(
+    config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, place: Place, *, fresh: bool
+) -> Record:
     from clbench.engine.runner import execute
 
-    with _held(run_dir), progress.shown():
+    with progress.run(place), _held(run_dir), progress.shown():
         finished = None if fresh else run_dir.finished()  # by another process, between our look and our lock
         return finished or execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh)
 

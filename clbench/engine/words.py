@@ -11,6 +11,7 @@ import yaml
 from clbench.base import home
 from clbench.base.errors import OptionError, did_you_mean, pydantic_line
 from clbench.data.sources import installed
+from clbench.engine.request import many
 from clbench.spec.protocol import Runtime
 
 if TYPE_CHECKING:
@@ -39,10 +40,12 @@ def choose(request: Request, registry: Registry) -> Chosen:
         OptionError: neither names a stream or a method.
     """
     stream, given = request.stream, (request.settings, request.options)
+    names = tuple(one for one in many(request.plugin) if isinstance(one, str))
+    assert stream is None or isinstance(stream, str)  # what is in memory has a name by now: see clbench.api
     for section in request.settings:
         check_section(section)
     found = registry.catalog().preset(request.preset) if request.preset else None
-    names = request.plugin or ((found.plugin,) if found else ())
+    names = names or ((found.plugin,) if found else ())
     for value, option in ((stream or (found and found.stream), "--stream"), (names, "--plugin")):
         if not value:
             raise OptionError(f"{option} is missing; give it, or a --preset that says it (clbench ls presets)")

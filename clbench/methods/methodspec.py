@@ -34,6 +34,10 @@ Regime = Literal["sequential", "joint", "single", "frozen"]
 """How experiences reach the model: one after the other; all at once; each from the base model; not at all."""
 
 
+UNPACKAGED = "unpackaged"
+"""What stands in a record instead of a package's name where a method is a class that is in none."""
+
+
 @dataclass(frozen=True, slots=True)
 class MethodSpec:
     """What is known of a method before it is imported.
@@ -55,6 +59,11 @@ class MethodSpec:
     regime: Regime = "sequential"
     source: str = ""
     requires_api: int = API_VERSION
+
+    @property
+    def text(self) -> str:
+        """Of the module that a class of no package would be; empty for a method of a package."""
+        return ""
 
     def problem(self) -> str:
         """Why this spec cannot be used, or the empty string."""

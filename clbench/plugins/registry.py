@@ -16,7 +16,7 @@ from clbench.scoring.spec import ScorerSpec
 
 if TYPE_CHECKING:
     from clbench.methods.method import Method
-    from clbench.spec.taskfiles import Catalog
+    from clbench.spec.taskfiles import Catalog, Document
 
 
 class Named(Protocol):
@@ -87,6 +87,7 @@ class Registry:
         self.summaries: Table[SummarySpec] = Table("summary")
         self.task_dirs: list[Path] = []
         self.stream_files: list[Path] = []
+        self.documents: dict[str, Document] = {}
         places: dict[str, tuple[type, Callable[[Any, PluginRecord], None]]] = {
             "clbench_methods": (MethodSpec, self.methods.add),
             "clbench_metrics": (ScorerSpec, self.scorers.add),
@@ -118,10 +119,10 @@ class Registry:
         return [record for record in self.plugins.records.values() if record.status == "broken"]
 
     def catalog(self) -> Catalog:
-        """All task and stream files."""
+        """All task and stream files, and streams that stand in none."""
         from clbench.spec.taskfiles import Catalog
 
-        return Catalog.find(self.task_dirs, streams=self.stream_files)
+        return Catalog.find(self.task_dirs, streams=self.stream_files, documents=self.documents)
 
     def method(self, name: str) -> Entry[MethodSpec]:
         """One method by name; no composition."""

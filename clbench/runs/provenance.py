@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from clbench.runs.sources import code_hashes, requirements
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy", "rapidfuzz")
 
 
-def collect(*, modules: Mapping[str, str] | None = None) -> dict[str, Any]:
+def collect(*, command: Sequence[str] = (), modules: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Versions and code of what computes results, the machine's kind, the commit of a checkout, and the command.
 
     Args:
+        command: that asked for the run.
         modules: of the plugins that take part: distribution to its top-level module.
     """
     modules = {"clbench": "clbench", **(modules or {})}
@@ -31,7 +31,7 @@ def collect(*, modules: Mapping[str, str] | None = None) -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in sorted(packages)},
         "code": code_hashes(modules),
-        "command": ["clbench", *sys.argv[1:]],
+        "command": list(command),
     }
 
 

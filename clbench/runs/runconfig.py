@@ -33,6 +33,7 @@ class RunConfig:
         seed: of all randomness.
         runtime: speed and memory.
         probes: records of what is scored and never trained on.
+        command: that asks for it.
     """
 
     plan: StreamPlan
@@ -43,6 +44,7 @@ class RunConfig:
     seed: int
     runtime: Runtime
     probes: tuple[ProbeData, ...] = ()
+    command: tuple[str, ...] = ()
 
     def board(self) -> Board:
         """What this run may be compared with."""
@@ -77,6 +79,7 @@ class RunConfig:
         tasks = [[task.name, self.plan.groups.get(task.name)] for task in self.plan.tasks]
         content = [self.board().hash, self.choice.options(method), self.seed, tasks]
         content += self._asked_otherwise()
+        content += [self.texts()] if self.texts() else []
         model = self.model.name.rpartition("/")[2]
         label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])
@@ -89,6 +92,10 @@ class RunConfig:
             if one.plan.given or is_foreign(one)
         }
         return [asked, *self.plan.left_out] if asked or self.plan.left_out else []
+
+    def texts(self) -> dict[str, str]:
+        """Of methods that are in no package, by name: a run of another text is another run."""
+        return {entry.spec.name: entry.spec.text for entry in self.choice.entries if entry.spec.text}
 
     def notes(self) -> list[str]:
         """What a reader of the result must know."""

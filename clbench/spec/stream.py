@@ -9,19 +9,18 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from clbench.base.errors import FileError, OptionError, did_you_mean, pydantic_line, unknown_name
 from clbench.base.hashing import digest
 from clbench.spec.protocol import Protocol
+from clbench.spec.schedule import Schedule
 from clbench.spec.task import Frozen, Name, Task
 
 if TYPE_CHECKING:
     from clbench.spec.external import ExternalProbe
-
-Schedule = Literal["every", "before-after"]
 
 
 class Variant(Frozen):

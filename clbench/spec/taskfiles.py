@@ -38,7 +38,9 @@ class Document:
     lines: Mapping[Location, int]
 
     def where(self, location: Location) -> str:
-        """`file:line` of the nearest place that is known."""
+        """`file:line` of the nearest place that is known; of what stands in no file its name."""
+        if not self.lines:
+            return str(self.path)
         while location and location not in self.lines:
             location = location[:-1]
         return f"{self.path}:{self.lines.get(location, 1)}"
@@ -176,19 +178,27 @@ class Catalog:
     stream_paths: dict[str, Path]
     preset_paths: dict[str, Path] = field(default_factory=dict)
     group_paths: dict[str, Path] = field(default_factory=dict)
+    documents: Mapping[str, Document] = field(default_factory=dict)
 
     @classmethod
-    def find(cls, roots: Iterable[Path], streams: Iterable[Path] = ()) -> Catalog:
+    def find(
+        cls,
+        roots: Iterable[Path],
+        streams: Iterable[Path] = (),
+        *,
+        documents: Mapping[str, Document] | None = None,
+    ) -> Catalog:
         """List the files without reading them: a task's name is its path, a stream's its file name.
 
         Args:
             roots: folders of tasks, each with folders `streams/`, `presets/` and `groups/` or without.
             streams: single stream files outside them.
+            documents: streams that stand in no file, by name.
 
         Raises:
             FileError: two files claim one name.
         """
-        found = cls({}, {})
+        found = cls({}, {}, documents=documents or {})
         for root in roots:
             for path in sorted(root.rglob("*.yaml")):
                 if path.parent.name == "streams":
@@ -249,6 +259,8 @@ class Catalog:
 
     def stream(self, name: str) -> LoadedStream:
         """Read one stream by name, or by the path of a user's own file."""
+        if name in self.documents:
+            return self._loaded(self.documents[name])
         if name.endswith((".yaml", ".yml")) or home.is_file(name):
             return self.stream_file(Path(name))
         if name not in self.stream_paths:
@@ -260,7 +272,9 @@ class Catalog:
 
     def stream_file(self, path: Path) -> LoadedStream:
         """Read a stream file and all its tasks."""
-        document = read_yaml(path)
+        return self._loaded(read_yaml(path))
+
+    def _loaded(self, document: Document) -> LoadedStream:
         stream = build(Stream, document)
         listed = stream.tasks if isinstance(stream.tasks, dict) else dict.fromkeys(stream.tasks)
         tasks = {}
@@ -273,7 +287,7 @@ class Catalog:
         for variant, one in stream.variants.items():
             for index, name in enumerate(one.probes):
                 tasks[name] = tasks.get(name) or self._known_task(name, document, "variants", variant, "probes", index)
-        return LoadedStream(stream, tasks, path.resolve().parent)
+        return LoadedStream(stream, tasks, document.path.resolve().parent)
 
     def _known_task(self, name: str, document: Document, *place: str | int) -> Task:
         if name in self.task_paths:

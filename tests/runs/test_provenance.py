@@ -3,15 +3,15 @@
 import json
 import platform
 import subprocess
-import sys
 
 from clbench import __version__
 from clbench.runs import provenance
 
 
-def test_versions_machine_and_command_are_said(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/clbench", "run", "--seed", "3"])
-    found = provenance.collect(modules={"clbench-nowhere": "clbench_nowhere"})
+def test_versions_machine_and_command_are_said():
+    found = provenance.collect(
+        command=("clbench", "run", "--seed", "3"), modules={"clbench-nowhere": "clbench_nowhere"}
+    )
     assert found["clbench"] == __version__
     assert found["python"] == platform.python_version()
     assert found["packages"].keys() >= {"torch", "transformers", "accelerate", "tokenizers"}

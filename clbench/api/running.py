@@ -1,0 +1,88 @@
+"""`clbench.run`: one `clbench run` from Python."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from clbench.api.result import Result, Results
+from clbench.base.errors import OptionError, RunError
+from clbench.engine.request import Request, options
+
+Options = ParamSpec("Options")
+Given = TypeVar("Given")
+
+
+def _taking(
+    request: Callable[Options, Request],
+) -> Callable[[Callable[[Request], Given]], Callable[Options, Given]]:
+    """A function of a request as one of the request's fields, so that an option of the command is one of Python's."""
+
+    def taking(function: Callable[[Request], Given]) -> Callable[Options, Given]:
+        def call(*args: Options.args, **given: Options.kwargs) -> Given:
+            assert not args  # type checkers know that there are none
+            return function(Request.of(**given))
+
+        said = [f"    {name}: {option.help}" for name, option in _named().items()]
+        call.__name__, call.__qualname__, call.__module__ = function.__name__, function.__name__, function.__module__
+        call.__doc__ = (function.__doc__ or "").replace("    OPTIONS", "\n".join(f"    {line}" for line in said))
+        call.__signature__ = inspect.signature(request, eval_str=True)  # type: ignore[attr-defined]
+        return call
+
+    return taking
+
+
+def _named() -> dict[str, Any]:
+    """Options by what they are called in Python."""
+    return {Request.model_fields[name].alias or name: option for name, option in options().items()}
+
+
+@_taking(Request)
+def run(request: Request) -> Results:  # noqa: D417 (its arguments are the request's fields)
+    """Train methods on a stream of tasks, score after each task, add rows to a board: `clbench run` from Python.
+
+    The run's folder, record and board are the command's. A finished run is found, not run again; an interrupted one
+    continues. What is global in the process (random states, torch's settings, environment, logging, signal handlers) is
+    afterwards as it was.
+
+    Args:
+    OPTIONS
+
+    Returns:
+        A `Result` for each run: method by method, order by order, seed by seed.
+
+    Raises:
+        ClbenchError: what is wrong, in one line; nothing was written then, or what was done is saved.
+        KeyboardInterrupt: the run is saved; the same call continues it.
+    """
+    from clbench.api.unchanged import unchanged
+
+    with unchanged():
+        try:
+            return Results(_carry_out(request))
+        except SystemExit as error:  # of a library that takes this process for its own
+            raise RunError(f"something ended the process ({error.code!r}), which is not a library's to do") from error
+
+
+def _carry_out(request: Request) -> list[Result]:
+    from clbench.api.given import in_words
+    from clbench.base.progress import make_progress
+    from clbench.engine import session
+
+    with in_words(request) as (asked, registry):
+        configs = session.prepare(asked, registry)
+        in_place = isinstance(request.model, tuple) and not request.copy_model
+        if in_place and (len(configs) > 1 or configs[0].choice.regime == "single"):
+            raise OptionError(
+                "copy=False: trains one model once; give one method other than single, one seed, one order"
+            )
+        progress = make_progress(quiet=request.quiet, lines=False)
+        found = []
+        for outcome in session.run_all(asked, configs, registry, progress):
+            if in_place and outcome.repeated:
+                raise OptionError(
+                    f"copy=False: {outcome.record.run} is finished, so nothing was trained; fresh=True does"
+                )
+            found.append(Result(outcome.record, outcome.run_dir.path, repeated=outcome.repeated))
+        return found
