@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,7 @@ from clbench.data.tokenising import Encoded
 
 IGNORE = -100
 """torch's label for "no loss here"."""
+NO_LIMIT = sys.maxsize
 
 
 def steps_of_epoch(size: int, *, global_batch: int, rng: random.Random) -> list[list[int]]:
@@ -20,48 +22,97 @@ def steps_of_epoch(size: int, *, global_batch: int, rng: random.Random) -> list[
     return [order[start : start + global_batch] for start in range(0, size, global_batch)]
 
 
-def micro_batches(step: Sequence[Encoded], *, size: int, rank: int = 0, world: int = 1) -> list[list[Encoded]]:
+def micro_batches(
+    step: Sequence[Encoded], *, size: int, alike: bool = False, tokens: int = NO_LIMIT, rank: int = 0, world: int = 1
+) -> list[list[Encoded]]:
     """This device's share of one step, in batches of like lengths.
 
     Sorting by length within the step saves padding and changes neither the step's content nor, beyond rounding, its
     gradient. Every device gets the same number of micro-batches (the last may be empty), so that none waits for ever.
+
+    Args:
+        step: its examples.
+        size: examples a batch at most.
+        alike: only examples of one length share a batch, so that nothing is padded.
+        tokens: padded tokens a batch at most.
+        rank: of this device.
+        world: devices.
     """
     ordered = sorted(step, key=lambda one: len(one.ids))
-    share = ordered[rank::world]
-    most = -(-len(ordered) // world)
-    return [share[start : start + size] for start in range(0, most, size)]
+    dealt = [ordered[each::world] for each in range(world)]
+    shares = [
+        [[share[i] for i in batch] for batch in cut(_lengths(share), size=size, alike=alike, tokens=tokens)]
+        for share in dealt
+    ]
+    return shares[rank] + [[] for _ in range(max(map(len, shares)) - len(shares[rank]))]
+
+
+def cut(lengths: Sequence[int], *, size: int, alike: bool = False, tokens: int = NO_LIMIT) -> list[list[int]]:
+    """Indices in their order, cut into batches.
+
+    Args:
+        lengths: tokens of each, sorted.
+        size: rows a batch at most.
+        alike: a batch has one length.
+        tokens: padded tokens a batch at most; a single row may exceed it.
+    """
+    batches: list[list[int]] = []
+    for index, length in enumerate(lengths):
+        last = batches[-1] if batches else []
+        width = max(length, lengths[last[0]]) if last else length
+        full = not last or len(last) == size or (len(last) + 1) * width > tokens
+        if full or (alike and lengths[last[0]] != length):
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+def _lengths(examples: Sequence[Encoded]) -> list[int]:
+    return [len(one.ids) for one in examples]
 
 
 def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
     """A padded batch.
 
-    Padding is on the left, so that all answers end together and logits are needed for the last `kept` positions only.
+    Padding is on the right, behind all that a causal model reads, so that it needs no mask.
 
     Returns:
-        input_ids, attention_mask, position_ids: (examples, tokens).
-        labels: (examples, kept), kept = longest answer + 1; -100 where there is no loss. `labels[:, 1:]` are the tokens
-            that the last `kept` positions' logits but the last one predict.
+        input_ids, attention_mask: (examples, tokens); the mask says which are no padding.
+        labels: (examples, tokens); the answers' tokens, -100 where there is no loss.
+        targets: (answer tokens), those of all examples, one example after the other.
+        places: (answer tokens); where each is predicted, one position before its own, counted over the whole batch.
     """
-    width = max(len(one.ids) for one in examples)
-    kept = max(one.num_answer for one in examples) + 1
-    ids = torch.full((len(examples), width), pad, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    labels = torch.full((len(examples), kept), IGNORE, dtype=torch.long)
-    for row, one in enumerate(examples):
-        ids[row, width - len(one.ids) :] = torch.tensor(one.ids)
-        mask[row, width - len(one.ids) :] = 1
-        labels[row, kept - one.num_answer :] = torch.tensor(one.ids[-one.num_answer :])
-    batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    batch["position_ids"] = (mask.cumsum(-1) - 1).clamp_(min=0)
+    ids, mask = right_pad([one.ids for one in examples], pad=pad)
+    lengths = torch.tensor([len(one.ids) for one in examples])[:, None]
+    answers = torch.tensor([one.num_answer for one in examples])[:, None]
+    place = torch.arange(ids.shape[1])
+    learned = (place < lengths) & (place >= lengths - answers)
+    batch = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "labels": ids.masked_fill(~learned, IGNORE),
+        "targets": ids[learned],
+        "places": learned.flatten().nonzero()[:, 0] - 1,
+    }
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
-def left_pad(prompts: Sequence[Sequence[int]], *, pad: int, device: torch.device | str) -> dict[str, torch.Tensor]:
-    """Prompts for generation: (prompts, tokens), padded on the left."""
-    width = max(len(ids) for ids in prompts)
-    ids = torch.full((len(prompts), width), pad, dtype=torch.long)
+def right_pad(rows: Sequence[Sequence[int]], *, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows padded on the right, and which tokens are no padding: (rows, tokens) each."""
+    return _padded(rows, pad=pad, left=False)
+
+
+def left_pad(rows: Sequence[Sequence[int]], *, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `right_pad`, on the left: what is to be continued ends together."""
+    return _padded(rows, pad=pad, left=True)
+
+
+def _padded(rows: Sequence[Sequence[int]], *, pad: int, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
     mask = torch.zeros_like(ids)
-    for row, one in enumerate(prompts):
-        ids[row, width - len(one) :] = torch.tensor(one, dtype=torch.long)
-        mask[row, width - len(one) :] = 1
-    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+    for number, row in enumerate(rows):
+        place = slice(width - len(row), width) if left else slice(0, len(row))
+        ids[number, place] = torch.tensor(row, dtype=torch.long)
+        mask[number, place] = 1
+    return ids, mask

@@ -13,7 +13,8 @@ from clbench.engine.resume import Checkpointer, StopSignal
 from clbench.engine.staging import UNSAVED, is_sharded
 from clbench.evaluation.guards import SHARDED
 from clbench.methods.methodspec import UNPACKAGED
-from clbench.models import device
+from clbench.models import device, environment
+from clbench.models.checks import check
 from clbench.models.loading import load_model
 from clbench.plugins.registry import Registry
 from clbench.runs import provenance
@@ -69,9 +70,15 @@ class Fixed:
             raise KeyboardInterrupt(f"run {self.run_dir.run_id} is saved; the same command continues it")
 
     def load_model(self, device: torch.device) -> LoadedModel:
-        """The base model; its random weights, if it has any, are the seed's."""
+        """The base model; its random weights, if it has any, are the seed's.
+
+        Raises:
+            ModelError: it cannot be loaded, or is no causal language model.
+        """
         seeding.seed_global(self.config.seed, "model")
-        return load_model(self.config.model, device=device, runtime=self.config.runtime, plugins=self.registry.plugins)
+        ref, runtime = self.config.model, self.config.runtime
+        loaded = load_model(ref, device=device, runtime=runtime, plugins=self.registry.plugins)
+        return check(loaded, name=ref.name, precision=self.config.plan.protocol.precision)
 
 
 def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:
@@ -123,8 +130,9 @@ class Devices:
         return self.accelerator.device
 
     def warnings(self) -> tuple[str, ...]:
-        """What cannot be done here, for the record."""
-        return (UNSAVED, SHARDED) if self.sharded else ()
+        """What cannot be done here, and what is asked for in vain, for the record."""
+        vain = environment.note()
+        return (*((UNSAVED, SHARDED) if self.sharded else ()), *((vain,) if vain else ()))
 
 
 def find_devices(config: RunConfig) -> Devices:

@@ -132,7 +132,10 @@ class Runner:
         self.devices = find_devices(config)
         loaded = fixed.load_model(self.devices.device)
         self.protocol = protocol = with_learning_rate(config.plan.protocol, method)
-        self.warnings = dict.fromkeys((*self.devices.warnings(), *loaded.notes, *config.notes()), 1)
+        told = (*self.devices.warnings(), *loaded.notes)
+        for one in told:
+            fixed.say(one)
+        self.warnings = dict.fromkeys((*told, *config.notes()), 1)
         encoder = Encoder(
             loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
         )
@@ -144,6 +147,7 @@ class Runner:
             protocol,
             config.runtime,
             warn=lambda message: self.warnings.update({message: 1}),  # once, however often the run was interrupted
+            padding=loaded.padding,
         )
         scores = Scorekeeper(
             config,
@@ -167,7 +171,7 @@ class Runner:
         return stage(
             self.fixed.config,
             method=method,
-            model=loaded.model,
+            loaded=loaded,
             protocol=self.protocol,
             accelerator=self.devices.accelerator,
             encoder=encoder,

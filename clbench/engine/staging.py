@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clbench.base import seeding
 from clbench.base.errors import RunError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from clbench.data.tokenising import Encoder
+    from clbench.models.loading import LoadedModel
     from clbench.spec.protocol import Protocol
     from clbench.training.losses import Losses
     from clbench.training.trainer import StepDone, Trainer
@@ -45,7 +46,7 @@ def stage(
     config: RunConfig,
     *,
     method: Method,
-    model: Any,
+    loaded: LoadedModel,
     protocol: Protocol,
     accelerator: Accelerator,
     encoder: Encoder,
@@ -57,7 +58,7 @@ def stage(
     Args:
         config: of the run.
         method: to be prepared.
-        model: the base model, which the method may wrap or change.
+        loaded: the base model, which the method may wrap or change.
         protocol: with the method's own learning rate.
         accelerator: device and other processes.
         encoder: text to tokens.
@@ -68,8 +69,16 @@ def stage(
     from clbench.training.trainer import Trainer
 
     seeding.seed_global(config.seed, "prepare")  # where adapters begin
-    model, device = method.prepare_model(model), accelerator.device
-    losses = Losses(model, encoder=encoder, protocol=protocol, device=device, micro_batch=config.runtime.micro_batch)
+    model, device = method.prepare_model(loaded.model), accelerator.device
+    losses = Losses(
+        model,
+        encoder=encoder,
+        protocol=protocol,
+        device=device,
+        micro_batch=config.runtime.micro_batch,
+        padding=loaded.padding,
+        warn=lambda message: warnings.update({message: 1}),
+    )
     run = Run(
         seed=config.seed,
         protocol=protocol,
@@ -90,6 +99,7 @@ def stage(
         runtime=config.runtime,
         planned_steps=_planned_steps(config),
         on_step=on_step,
+        padding=loaded.padding,
     )
     trainer.prepare()
     return Stage(run, trainer, losses, runstate.versions(model))

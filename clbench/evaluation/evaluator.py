@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from clbench.data.batches import collate, left_pad
+from clbench.data.batches import collate, cut, left_pad
 from clbench.data.detokenising import until
 from clbench.evaluation import likelihood
+from clbench.models import memory
+from clbench.models.padding import Padding, masked_attention
 from clbench.runs.predictions import Prediction
 from clbench.scoring import choices
-from clbench.training.losses import autocast, forward, token_sum
+from clbench.training.losses import autocast, forward
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -72,6 +74,7 @@ class Evaluator:
         tokens: tokens generated so far, on all devices.
         caches: whether likelihoods rest on the model's cache, by kind of batch: found out at the first of each.
         warn: told of what the record must say.
+        padding: what the model bears.
     """
 
     accelerator: Accelerator
@@ -81,6 +84,7 @@ class Evaluator:
     tokens: int = 0
     caches: dict[tuple[bool, bool], bool] = field(default_factory=dict)
     warn: Callable[[str], None] = field(default=lambda message: None)
+    padding: Padding = field(default_factory=Padding)
 
     def predict(
         self,
@@ -114,7 +118,8 @@ class Evaluator:
             texts = [examples[index].prompt for index in indices]
             return [self._read(*one, stop=stop) for one in zip(found, asked, texts, strict=True)]
 
-        return self._ask_all(model, examples, self._batches(prompts), ask, on_batch=on_batch, known=known)
+        batches = self._batches(model, prompts, limit=limit)
+        return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
 
     def choose(
         self,
@@ -137,13 +142,15 @@ class Evaluator:
         held = self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens
         questions = likelihood.encode(self.encoder, examples, window=window(model) if probe else held)
         size = self.runtime.eval_batch
-        batches = likelihood.plan_batches(questions, size=size, tokens=size * held)
+        costs, most = self._memory(model, width=_longest(questions))
+        batches = likelihood.plan_batches(questions, size=size, tokens=min(size * held, most // costs.cached))
 
         def ask(indices: list[int]) -> list[Answer]:
             asked = [questions[index] for index in indices]
+            found = self._likelihoods(model, asked)
             return [
                 Answer(choices.dumps(examples[index].choices, values, one.scored), False, 0)
-                for index, values, one in zip(indices, self._likelihoods(model, asked), asked, strict=True)
+                for index, values, one in zip(indices, found, asked, strict=True)
             ]
 
         return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
@@ -164,7 +171,7 @@ class Evaluator:
         for indices in batches[self.accelerator.process_index :: self.accelerator.num_processes]:
             answers = {index: known[index] for index in indices if known and index in known}
             if len(answers) < len(indices):
-                answers = dict(zip(indices, ask(indices), strict=True))
+                answers = dict(zip(indices, memory.in_halves(indices, ask, warn=self.warn), strict=True))
             found.update(answers)
             on_batch(answers)
         found = self._gather(found)
@@ -176,33 +183,48 @@ class Evaluator:
 
     def mean_loss(self, model: Any, examples: Sequence[Example]) -> float:
         """Mean loss (nats a token) of the given answers and their end-of-text tokens."""
-        encoded = self.encoder.wholes(examples)
-        encoded.sort(key=lambda one: len(one.ids))
-        size, device = self.runtime.micro_batch, self.accelerator.device
-        total = 0.0
-        model.eval()
-        for start in range(0, len(encoded), size):
-            batch = collate(encoded[start : start + size], pad=self.encoder.pad, device=device)
-            with torch.inference_mode(), autocast(self.protocol, device):
-                total += token_sum(forward(model, batch).logits, batch["labels"]).item()
-        return total / sum(one.num_answer for one in encoded)
+        encoded = sorted(self.encoder.wholes(examples), key=lambda one: len(one.ids))
+        lengths = [len(one.ids) for one in encoded]
+        costs, most = self._memory(model, width=lengths[-1])
 
-    def _batches(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+        def ask(indices: list[int]) -> list[float]:
+            batch = collate([encoded[index] for index in indices], pad=self.encoder.pad, device=self.accelerator.device)
+            with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
+                each = forward(model, batch).likelihoods(batch["targets"])
+            parts = each.split([encoded[index].num_answer for index in indices])
+            return [-part.sum().item() for part in parts]
+
+        model.eval()
+        size, alike = self.runtime.micro_batch, not self.padding.training
+        batches = cut(lengths, size=size, alike=alike, tokens=most // costs.read)
+        sums = [one for batch in batches for one in memory.in_halves(batch, ask, warn=self.warn)]
+        return math.fsum(sums) / sum(one.num_answer for one in encoded)
+
+    def _batches(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[list[int]]:
         """Batches of prompts of like lengths, the longest first: out of memory shows at once."""
         order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
-        size = self.runtime.eval_batch
-        return [order[start : start + size] for start in range(0, len(order), size)]
+        lengths = [len(prompts[index]) + limit for index in order]
+        costs, most = self._memory(model, width=lengths[0] if lengths else 1)
+        size, alike = self.runtime.eval_batch, not self.padding.asking
+        batches = cut(lengths, size=size, alike=alike, tokens=most // costs.cached)
+        return [[order[place] for place in batch] for batch in batches]
+
+    def _memory(self, model: Any, *, width: int) -> tuple[memory.Costs, int]:
+        """What tokens cost, and what there is for a batch (bytes)."""
+        return memory.costs(model, width=width), memory.budget(self.accelerator.device)
 
     def _generate(
         self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int, stop: tuple[str, ...] = ()
     ) -> list[Written]:
         from transformers import StoppingCriteriaList
 
-        batch = left_pad(prompts, pad=self.encoder.pad, device=self.accelerator.device)
-        start = batch["input_ids"].shape[1]
+        device = self.accelerator.device
+        ids, mask = left_pad(prompts, pad=self.encoder.pad)
+        start = ids.shape[1]
         stopping = {"stopping_criteria": StoppingCriteriaList([partial(self._stopped, stop=stop, start=start)])}
-        with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
-            output = model.generate(**batch, max_new_tokens=limit, **(stopping if stop else {}))
+        asked = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        with torch.inference_mode(), autocast(self.protocol, device), masked_attention():
+            output = model.generate(**asked, max_new_tokens=limit, **(stopping if stop else {}))
         ends = set(model.generation_config.eos_token_id)
         return [_until_end(row, ends) for row in output[:, start:].tolist()]
 
@@ -229,24 +251,29 @@ class Evaluator:
 
     def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
         inner, device = getattr(model, "module", model), self.accelerator.device
+        costs, most = self._memory(model, width=_longest(asked))
         where: dict[str, Any] = {"pad": self.encoder.pad, "device": device}
+        whole = {**where, "alike": not self.padding.training, "tokens": most // costs.read}
         with torch.inference_mode(), autocast(self.protocol, device):
             uneven = len({one.shared for one in asked}) > 1
             kind = (likelihood.common_head(asked) > 0, uneven)
             if kind not in self.caches and all(self.caches.values()):
-                self.caches[kind] = self._cache_serves(inner, asked, where)
+                few = [asked[0], *asked[1:][-1:]]
+                expected = likelihood.full_scores(inner, few, **whole)
+                self.caches[kind] = self._cache_serves(inner, few, where, expected=expected)
             if all(self.caches.values()):
                 return likelihood.scores(inner, asked, **where)
-            # One by one: a batch was planned for what the cache holds, and whole rows are many times that.
-            return [found for one in asked for found in likelihood.full_scores(inner, [one], **where)]
+            return likelihood.full_scores(inner, asked, **whole)
 
-    def _cache_serves(self, model: Any, asked: list[likelihood.Question], where: dict[str, Any]) -> bool:
-        """Whether both ways agree on a batch's longest and shortest question; some models keep another one."""
-        few = [asked[0], *asked[1:][-1:]]
-        expected = likelihood.full_scores(model, few, **where)
+    def _cache_serves(
+        self, model: Any, few: list[likelihood.Question], where: dict[str, Any], *, expected: list[list[float]]
+    ) -> bool:
+        """Whether a batch's longest and shortest question get what is expected; some models keep another cache."""
         try:
             found = likelihood.scores(model, few, **where)
         except CACHE_ERRORS as error:
+            if memory.is_exhausted(error):
+                raise
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         else:
             loose = 1e-3 if self.protocol.precision == "fp32" else 5e-2
@@ -263,6 +290,10 @@ class Evaluator:
         from accelerate.utils import gather_object
 
         return dict(gather_object(list(found.items())))
+
+
+def _longest(questions: Sequence[likelihood.Question]) -> int:
+    return max((len(row) for one in questions for row in one.rows), default=1)
 
 
 def window(model: Any) -> int:

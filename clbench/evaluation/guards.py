@@ -91,15 +91,15 @@ class Guards:
         """SHA-256 of the logits on a row's prompts."""
         import torch
 
-        from clbench.data.batches import left_pad
+        from clbench.data.batches import right_pad
         from clbench.training.losses import autocast, evaluating
 
         encoder, device = self.evaluator.encoder, self.evaluator.accelerator.device
         examples = self._first_examples(self._episodes()[row])
         prompts = [ids[-TOKENS:] for ids in encoder.prompts([one.prompt for one in examples])]
-        batch = left_pad(prompts, pad=encoder.pad, device=device)
+        ids = right_pad(prompts, pad=encoder.pad)[0].to(device)
         with evaluating(model), torch.no_grad(), autocast(self.evaluator.protocol, device):
-            logits = model(**batch, use_cache=False).logits
+            logits = model(input_ids=ids, use_cache=False).logits
         return hashlib.sha256(logits.float().cpu().numpy().tobytes()).hexdigest()
 
     def _ask(self, run: Run) -> None:

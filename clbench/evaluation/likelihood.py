@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clbench.base.errors import DataError
-from clbench.data.batches import collate
+from clbench.data.batches import collate, cut, left_pad, right_pad
 from clbench.data.tokenising import Encoded, common_prefix
-from clbench.models.loading import keeps_logits
+from clbench.models.padding import masked_attention
+from clbench.training import head
 from clbench.training.losses import forward
 
 if TYPE_CHECKING:
     from clbench.data.example import Example
     from clbench.data.tokenising import Encoder, Parts
+    from clbench.training.head import Output
 
 CUTS = 8  # a question too long loses its beginning by eighths of the window: those of a subject still begin alike
 WORTH_SHARING = 32  # tokens; a shorter common beginning costs more in padding than it saves
@@ -72,8 +74,8 @@ def _question(parts: Sequence[Parts], *, one: Example, encoder: Encoder, window:
     begin = encoder.begin([] if alone else parts[0].prompt)
     step = max(1, window // CUTS)
     over = max(0, len(begin) + max(map(len, wholes)) - window)
-    cut = min(-(-over // step) * step, first if begin else first - 1)  # something stands before what is scored
-    rows = [(*begin, *whole[cut:]) for whole in wholes]
+    lost = min(-(-over // step) * step, first if begin else first - 1)  # something stands before what is scored
+    rows = [(*begin, *whole[lost:]) for whole in wholes]
     if (longest := max(map(len, rows))) > window:
         raise DataError(
             f"task {one.task!r}: a choice makes {longest} tokens, and with {window} the model's window is full: "
@@ -122,14 +124,33 @@ def _cut(questions: Sequence[Question], cluster: list[int], *, size: int, tokens
     return batches
 
 
-def full_scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch.device) -> list[list[float]]:
-    """Summed log-likelihoods (nats) of every choice, each row run whole."""
+def full_scores(
+    model: Any, questions: Sequence[Question], *, pad: int, device: torch.device, alike: bool = False, tokens: int
+) -> list[list[float]]:
+    """Summed log-likelihoods (nats) of every choice, each row run whole.
+
+    Args:
+        model: causal LM.
+        questions: any.
+        pad: any token.
+        device: of the model.
+        alike: rows of unlike lengths are not run together.
+        tokens: padded tokens that are run together at most.
+    """
     flat = [Encoded(row, n) for one in questions for row, n in zip(one.rows, one.scored, strict=True)]
-    batch = collate(flat, pad=pad, device=device)
-    logits = forward(model, batch).logits[:, :-1].float()
-    labels = batch["labels"][:, 1:]
-    found = iter(_picked(logits, labels.clamp(min=0)).masked_fill(labels < 0, 0.0).sum(-1).tolist())
-    return [[next(found) for _ in one.rows] for one in questions]
+    order = sorted(range(len(flat)), key=lambda index: len(flat[index].ids))
+    found: dict[int, float] = {}
+    for batch in cut([len(flat[index].ids) for index in order], size=len(flat), alike=alike, tokens=tokens):
+        rows = [order[place] for place in batch]
+        found.update(zip(rows, _summed(model, [flat[row] for row in rows], pad=pad, device=device), strict=True))
+    values = iter(found[index] for index in range(len(flat)))
+    return [[next(values) for _ in one.rows] for one in questions]
+
+
+def _summed(model: Any, rows: Sequence[Encoded], *, pad: int, device: torch.device) -> list[float]:
+    batch = collate(rows, pad=pad, device=device)
+    each = forward(model, batch).likelihoods(batch["targets"]).split([one.num_answer for one in rows])
+    return torch.stack([one.sum() for one in each]).tolist()
 
 
 def scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch.device) -> list[list[float]]:
@@ -148,12 +169,13 @@ def scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch
     if _slots(questions) > _reach(model, cache):
         begun = 0  # padding between head and question would push tokens out of a sliding window
     if begun:
-        head = torch.tensor([questions[0].rows[0][:begun]], device=device)
-        _run(model, head, torch.ones_like(head), cache, kept=1)
+        first = torch.tensor([questions[0].rows[0][:begun]], device=device)
+        _run(model, first, torch.ones_like(first), cache, places=torch.tensor([begun - 1], device=device))
         cache.batch_repeat_interleave(len(questions))
-    ids, mask = _padded([one.rows[0][begun : one.shared] for one in questions], pad=pad, left=True, device=device)
-    mask = torch.cat([mask.new_ones(len(questions), begun), mask], dim=1)
-    last = _run(model, ids, mask, cache, kept=1)[:, -1]  # (questions, vocabulary)
+    ids, held = left_pad([one.rows[0][begun : one.shared] for one in questions], pad=pad)
+    mask = torch.cat([held.new_ones(len(questions), begun), held], dim=1).to(device)
+    ends = torch.arange(1, len(questions) + 1, device=device) * ids.shape[1] - 1
+    last = _run(model, ids.to(device), mask, cache, places=ends).logits.float()  # (questions, vocabulary)
     return _tails(model, questions, cache, mask, last, pad=pad)
 
 
@@ -162,19 +184,20 @@ def _tails(
 ) -> list[list[float]]:
     """What remains of each row after the shared tokens: its first token is predicted by `last`."""
     rows = [(i, row[one.shared :]) for i, one in enumerate(questions) for row in one.rows]
-    counts = [n for one in questions for n in one.scored]
     owner = torch.tensor([i for i, _ in rows], device=last.device)
-    tails, held = _padded([tail for _, tail in rows], pad=pad, left=False, device=last.device)  # (rows, longest)
-    logits = last[owner][:, None]
+    tails, held = (one.to(last.device) for one in right_pad([tail for _, tail in rows], pad=pad))  # (rows, longest)
+    counts = torch.tensor([n for one in questions for n in one.scored], device=last.device)[:, None]
+    place = torch.arange(tails.shape[1], device=last.device)
+    counted = held.bool() & (place >= held.sum(-1, keepdim=True) - counts)
+    values = torch.zeros(tails.shape, device=last.device)
+    values[:, 0] = last[owner, tails[:, 0]] - last.logsumexp(-1)[owner]
     if tails.shape[1] > 1:
         cache.batch_select_indices(owner)
-        past = mask[owner]
-        rest = _run(model, tails[:, :-1], torch.cat([past, held[:, :-1]], dim=1), cache, kept=tails.shape[1] - 1)
-        logits = torch.cat([logits, rest], dim=1)
-    place = torch.arange(tails.shape[1], device=last.device)
-    lengths = held.sum(-1, keepdim=True)
-    counted = held.bool() & (place >= lengths - torch.tensor(counts, device=last.device)[:, None])
-    found = iter(_picked(logits.float(), tails).masked_fill(~counted, 0.0).sum(-1).tolist())
+        past = torch.cat([mask[owner], held[:, :-1]], dim=1)
+        later = counted[:, 1:]
+        output = _run(model, tails[:, :-1], past, cache, places=later.flatten().nonzero()[:, 0])
+        values[:, 1:][later] = output.likelihoods(tails[:, 1:][later])
+    found = iter(values.masked_fill(~counted, 0.0).sum(-1).tolist())
     return [[next(found) for _ in one.rows] for one in questions]
 
 
@@ -198,29 +221,9 @@ def _reach(model: Any, cache: Any) -> int:
     return min([*windows, own if isinstance(own, int) else sys.maxsize])
 
 
-def _picked(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """Log-likelihood of each token: (rows, positions)."""
-    return logits.gather(-1, ids[..., None])[..., 0] - logits.logsumexp(-1)
-
-
-def _run(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any, *, kept: int) -> torch.Tensor:
-    """Logits of the last `kept` tokens: (rows, kept, vocabulary). `mask` also covers what the cache holds."""
+def _run(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any, *, places: torch.Tensor) -> Output:
+    """A pass on top of a cache, for some of its positions. `mask` also covers what the cache holds."""
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    only = {"logits_to_keep": kept} if keeps_logits(model) else {}
-    output = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, **only
-    )
-    return output.logits[:, -kept:]
-
-
-def _padded(
-    rows: Sequence[Sequence[int]], *, pad: int, left: bool, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(row) for row in rows)
-    ids = torch.full((len(rows), width), pad, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for number, row in enumerate(rows):
-        place = slice(width - len(row), width) if left else slice(0, len(row))
-        ids[number, place] = torch.tensor(row, dtype=torch.long)
-        mask[number, place] = 1
-    return ids.to(device), mask.to(device)
+    inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+    with masked_attention():
+        return head.run(model, {**inputs, "past_key_values": cache, "use_cache": True}, places)

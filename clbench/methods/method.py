@@ -182,8 +182,10 @@ class Method:
 
         Args:
             run: the run.
-            batch: `input_ids`, `attention_mask`, `labels` of shape (examples, tokens); -100 marks tokens without loss.
-            output: the model's, with `logits` of shape (examples, tokens, vocabulary).
+            batch: `input_ids`, `attention_mask` (0 at padding), `labels` (-100 where there is no loss), all of shape
+                (examples, tokens).
+            output: with `logits` of shape (answer tokens, vocabulary), which predict the labels that are not -100, one
+                example after the other; they are computed when they are asked for.
         """
         return None
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import RunError
+from clbench.models import environment
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +27,10 @@ def make_accelerator(wanted: str) -> Accelerator:
 
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RunError("runtime.device=cuda, but torch sees no GPU; use --set runtime.device=cpu")
-    # Not Apple's GPU, which has no float64. Without `cpu`, several CPU processes do not find each other.
-    return Accelerator(cpu=wanted == "cpu" or not torch.cuda.is_available())
+    environment.pin_arithmetic()
+    with environment.set_aside():
+        # Not Apple's GPU, which has no float64. Without `cpu`, several CPU processes do not find each other.
+        return Accelerator(cpu=wanted == "cpu" or not torch.cuda.is_available(), mixed_precision="no")
 
 
 def reset_peak_memory(device: torch.device) -> None:

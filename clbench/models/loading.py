@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from clbench.base import home
 from clbench.base.errors import ModelError
 from clbench.base.hashing import digest, file_digest
 from clbench.models import adapters, gguf
+from clbench.models.padding import Padding
 from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -136,11 +136,13 @@ class LoadedModel:
         model: fp32 weights on the device.
         tokenizer: its tokenizer.
         notes: what a user should know of it.
+        padding: what it bears, as `checks` finds.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     notes: tuple[str, ...] = ()
+    padding: Padding = field(default_factory=Padding)
 
 
 def load_model(
@@ -258,9 +260,3 @@ def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any) -> None:
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=sorted(ends), pad_token_id=pad)
-
-
-def keeps_logits(model: torch.nn.Module) -> bool:
-    """Whether the model can compute logits for the last positions only."""
-    base = getattr(model, "get_base_model", lambda: model)()
-    return "logits_to_keep" in inspect.signature(base.forward).parameters

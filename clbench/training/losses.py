@@ -6,16 +6,19 @@ Everything that needs it takes it from here: the inner loop, the evaluator, and 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 
-from clbench.data.batches import IGNORE, collate
+from clbench.data.batches import collate, micro_batches
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder
-from clbench.models.loading import keeps_logits
+from clbench.models import memory
+from clbench.models.padding import Padding
+from clbench.training import head
+from clbench.training.head import Output
 
 if TYPE_CHECKING:
     from clbench.spec.protocol import Protocol
@@ -28,27 +31,18 @@ def autocast(protocol: Protocol, device: torch.device) -> contextlib.AbstractCon
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Any:
-    """The model's output, with logits of shape (examples, kept, vocabulary) for the positions that `labels` covers."""
-    kept = batch["labels"].shape[1]
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
-    inner = getattr(model, "module", model)  # the model inside a DDP wrapper
-    if keeps_logits(inner):
-        return model(**inputs, use_cache=False, logits_to_keep=kept)
-    output = model(**inputs, use_cache=False)
-    output.logits = output.logits[:, -kept:]
-    return output
-
-
-def token_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Sum of the answer tokens' negative log-likelihoods, in nats.
+def forward(model: Any, batch: Mapping[str, torch.Tensor], *, call: Callable[..., Any] | None = None) -> Output:
+    """The model on a batch of `collate`: without a mask, as padding stands behind all that a causal model reads.
 
     Args:
-        logits: (examples, kept, vocabulary).
-        labels: (examples, kept), -100 where there is no loss.
+        model: causal LM, perhaps wrapped.
+        batch: of `clbench.data.batches.collate`.
+        call: instead of the model itself: the same model at other weights.
+
+    Returns:
+        With `logits` of shape (answer tokens, vocabulary), which predict `batch["targets"]`.
     """
-    flat = logits[:, :-1].float().flatten(0, 1)
-    return F.cross_entropy(flat, labels[:, 1:].flatten(), ignore_index=IGNORE, reduction="sum")
+    return head.run(model, {"input_ids": batch["input_ids"], "use_cache": False}, batch["places"], call=call)
 
 
 class Losses:
@@ -63,11 +57,23 @@ class Losses:
         protocol: precision.
         device: of the model.
         micro_batch: examples a pass.
+        padding: what the model bears.
+        warn: told when memory was not enough.
     """
 
-    def __init__(self, model: Any, *, encoder: Encoder, protocol: Protocol, device: Any, micro_batch: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        encoder: Encoder,
+        protocol: Protocol,
+        device: Any,
+        micro_batch: int,
+        padding: Padding = Padding(),  # noqa: B008 (frozen)
+        warn: Callable[[str], None] = lambda message: None,
+    ) -> None:
         self.model, self.encoder, self.protocol, self.device = model, encoder, protocol, device
-        self.micro_batch = micro_batch
+        self.micro_batch, self.padding, self.warn = micro_batch, padding, warn
         self._known: dict[Example, Encoded] = {}
 
     def forget(self) -> None:
@@ -75,27 +81,37 @@ class Losses:
         self._known.clear()
 
     def loss(self, examples: Sequence[Example]) -> torch.Tensor:
-        """Mean over all answer tokens, in one pass, with its graph."""
+        """Mean over all answer tokens, with its graph; in one pass, unless padding would change the result."""
         encoded = self._encode(examples)
         with evaluating(self.model):
-            return self._sum(encoded) / sum(one.num_answer for one in encoded)
+            parts = [self._sum(some) for some in micro_batches(encoded, size=len(encoded), alike=self._alike)]
+            return torch.stack(parts).sum() / sum(one.num_answer for one in encoded)
 
     def gradients(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         """Gradient of the mean over all answer tokens, by name of trainable parameter (zeros where it has none)."""
-        encoded = sorted(self._encode(examples), key=lambda one: len(one.ids))
-        total = sum(one.num_answer for one in encoded)
+        encoded = self._encode(examples)
         params = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         kept = {name: p.grad for name, p in params.items()}
-        for p in params.values():
-            p.grad = None
         try:
             with evaluating(self.model):
-                for start in range(0, len(encoded), self.micro_batch):
-                    (self._sum(encoded[start : start + self.micro_batch]) / total).backward()
+                memory.shrinking(self.micro_batch, partial(self._backward, encoded, params.values()), warn=self.warn)
             return {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in params.items()}
         finally:
             for name, p in params.items():
                 p.grad = kept[name]
+
+    @property
+    def _alike(self) -> bool:
+        return not self.padding.training
+
+    def _backward(self, encoded: Sequence[Encoded], params: Iterable[torch.nn.Parameter], size: int) -> None:
+        """All gradients anew, in passes over `size` examples."""
+        for p in params:
+            p.grad = None
+        tokens = memory.room(self.model, self.device, width=max(len(one.ids) for one in encoded))
+        total = sum(one.num_answer for one in encoded)
+        for some in micro_batches(encoded, size=size, alike=self._alike, tokens=tokens):
+            (self._sum(some) / total).backward()
 
     def _encode(self, examples: Sequence[Example]) -> list[Encoded]:
         new = [one for one in dict.fromkeys(examples) if one not in self._known]
@@ -105,7 +121,7 @@ class Losses:
     def _sum(self, encoded: Sequence[Encoded]) -> torch.Tensor:
         batch = collate(encoded, pad=self.encoder.pad, device=self.device)
         with autocast(self.protocol, self.device):
-            return token_sum(forward(self.model, batch).logits, batch["labels"])
+            return forward(self.model, batch).loss(batch["targets"])
 
 
 @contextlib.contextmanager

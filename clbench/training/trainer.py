@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from clbench.base import seeding
-from clbench.base.errors import RunError
-from clbench.data.batches import collate, micro_batches, steps_of_epoch
+from clbench.data.batches import NO_LIMIT, collate, micro_batches, steps_of_epoch
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder
-from clbench.training.losses import autocast, forward, token_sum
+from clbench.models import memory
+from clbench.models.padding import Padding
+from clbench.training import divergence
+from clbench.training.losses import autocast, forward
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -80,6 +82,7 @@ class Trainer:
         runtime: micro-batch.
         planned_steps: optimizer steps of the whole stream, for a schedule that spans it.
         on_step: told of each step when everything that it changes is changed.
+        padding: what the model bears.
     """
 
     accelerator: Accelerator
@@ -90,10 +93,13 @@ class Trainer:
     runtime: Runtime
     planned_steps: int
     on_step: StepObserver
+    padding: Padding = field(default_factory=Padding)
     counts: TrainCounts = field(default_factory=TrainCounts)
     forward_model: Any = None
     scheduled: int = 0  # steps that moved the learning-rate schedule on: all but rehearsal
     rate: float = 0.0
+    tokens: int = NO_LIMIT  # padded ones that a micro-batch may have
+    fits: int = NO_LIMIT  # examples for which memory was enough
     others: dict[Example, Encoded] = field(default_factory=dict)  # what methods add to batches, tokenised once
 
     def prepare(self) -> None:
@@ -126,6 +132,7 @@ class Trainer:
             RunError: the loss is no longer a number.
         """
         encoded = self._encode(data, label=experience.task)
+        self.tokens = self._room(encoded)
         epochs = range(experience.epochs)
         plan = [step for epoch in epochs for step in self._steps(len(encoded), "data", experience.index, epoch)]
         if not start:
@@ -139,6 +146,7 @@ class Trainer:
     def rehearse(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
         """One epoch over what the method wants trained after an experience, at the learning rate reached."""
         encoded = self._encode(data, label=f"rehearsal after {experience.task}")
+        self.tokens = self._room(encoded)
         plan = self._steps(len(encoded), "rehearsal", experience.index)
         if not start:
             seeding.seed_global(self.run.seed, "rehearse", experience.index)
@@ -196,18 +204,10 @@ class Trainer:
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
         num_answer = sum(one.num_answer for one in examples)
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        shares = micro_batches(examples, size=self.runtime.micro_batch, rank=rank, world=world)
-        loss = torch.zeros((), device=run.device)
-        for number, share in enumerate(shares):
-            with self._no_sync(unless=number == len(shares) - 1):
-                loss += self._backward(share or [examples[0]], scale=world / num_answer, empty=not share, step=examples)
-        if world > 1:
-            loss = cast("torch.Tensor", self.accelerator.reduce(loss, reduction="mean"))
-        value = self._finite(loss.item(), "loss")
+        loss = self._accumulate(examples, num_answer=num_answer)
+        value = divergence.finite_loss(loss.item(), step=run.step + 1)
         self.method.after_backward(run)
-        norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), self.protocol.max_grad_norm)
-        self._finite(norm.item(), "gradient's norm")
+        self._clip(loss=value)
         optimizer.step()
         run.step += 1
         self.method.after_step(run)
@@ -215,13 +215,39 @@ class Trainer:
         self._count(examples, num_answer)
         self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples)))
 
-    def _finite(self, value: float, what: str) -> float:
-        if not math.isfinite(value):
-            raise RunError(
-                f"the {what} is {value} at optimizer step {self.run.step + 1}: training has diverged; "
-                "lower protocol.learning_rate, or use protocol.precision=fp32"
-            )
-        return value
+    def _clip(self, *, loss: float) -> None:
+        """To the protocol's norm, in two steps, as clipping by a norm that is no number would spoil every gradient."""
+        model, most = self.run.model, self.protocol.max_grad_norm
+        norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+        divergence.check_norm(norm.item(), model, loss=loss, step=self.run.step + 1)
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), most, norm)
+
+    def _accumulate(self, examples: Sequence[Encoded], *, num_answer: int) -> torch.Tensor:
+        """The step's gradients, and its loss; where memory is not enough, with smaller micro-batches from here on."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+
+        def attempt(size: int) -> torch.Tensor:
+            self.fits = size
+            self.forward_model.zero_grad(set_to_none=True)
+            cut = {"size": size, "alike": not self.padding.training, "tokens": self.tokens}
+            shares = micro_batches(examples, rank=rank, world=world, **cut)
+            loss = torch.zeros((), device=self.run.device)
+            for number, share in enumerate(shares):
+                with self._no_sync(unless=number == len(shares) - 1):
+                    one = share or [examples[0]]
+                    loss += self._backward(one, scale=world / num_answer, empty=not share, step=examples)
+            return loss
+
+        size = min(self.runtime.micro_batch, self.fits)
+        if world == 1:
+            return memory.shrinking(size, attempt, warn=self.run.warn)
+        return cast("torch.Tensor", self.accelerator.reduce(attempt(size), reduction="mean"))
+
+    def _room(self, encoded: Sequence[Encoded]) -> int:
+        """Tokens that a micro-batch may have."""
+        width = max((len(one.ids) for one in encoded), default=1)
+        recomputed = self.runtime.gradient_checkpointing
+        return memory.room(self.run.model, self.run.device, width=width, recomputed=recomputed)
 
     def _backward(
         self, share: Sequence[Encoded], *, scale: float, empty: bool, step: Sequence[Encoded]
@@ -231,7 +257,7 @@ class Trainer:
         self.run.row_tasks = tuple(one.task for one in share)
         with autocast(self.protocol, self.run.device):
             output = forward(self.forward_model, batch)
-            loss = token_sum(output.logits, batch["labels"]) * (0.0 if empty else scale)
+            loss = output.loss(batch["targets"]) * (0.0 if empty else scale)
             extra = self.method.extra_loss(self.run, batch, output)
         if extra is not None and not empty:
             loss = loss + extra * (len(share) / len(step)) * self.accelerator.num_processes

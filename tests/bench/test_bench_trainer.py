@@ -44,12 +44,12 @@ def bare_step(folder, examples):
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.0)
     encoded, _ = trainer.encoder.examples(examples)
     batch = collate(encoded, pad=0)
-    labels = batch.pop("labels")
     tokens = sum(one.num_answer for one in encoded)
 
     def step():
-        logits = model(**batch, use_cache=False, logits_to_keep=labels.shape[1]).logits
-        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum") / tokens
+        hidden = model.model(input_ids=batch["input_ids"], use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden.flatten(0, 1)[batch["places"]])
+        loss = F.cross_entropy(logits, batch["targets"], reduction="sum") / tokens
         loss.backward()
         loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

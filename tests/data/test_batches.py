@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clbench.data.batches import IGNORE, collate, left_pad, micro_batches, steps_of_epoch
+from clbench.data.batches import IGNORE, collate, cut, left_pad, micro_batches, steps_of_epoch
 from clbench.data.tokenising import Encoded
 
 THREE = [
@@ -50,44 +50,55 @@ def test_examples_of_like_lengths_share_a_micro_batch():
     assert [[len(one.ids) for one in micro] for micro in micro_batches(step, size=2)] == [[1, 2], [8, 9]]
 
 
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(1, 6), st.booleans(), st.integers(1, 40))
+def test_batches_keep_to_their_limits(lengths, size, alike, tokens):
+    for ordered in (sorted(lengths), sorted(lengths, reverse=True)):
+        batches = cut(ordered, size=size, alike=alike, tokens=tokens)
+        assert [index for batch in batches for index in batch] == list(range(len(lengths)))
+        for batch in batches:
+            widths = [ordered[index] for index in batch]
+            assert len(batch) <= size
+            assert len(batch) == 1 or len(batch) * max(widths) <= tokens
+            assert not alike or len(set(widths)) == 1
+
+
 def test_a_padded_batch_by_hand():
     batch = collate(THREE, pad=0)
+    none = IGNORE
     assert batch["input_ids"].tolist() == [
-        [0, 0, 11, 12, 13, 14, 2],
-        [0, 0, 0, 0, 21, 22, 2],
+        [11, 12, 13, 14, 2, 0, 0],
+        [21, 22, 2, 0, 0, 0, 0],
         [31, 32, 33, 34, 35, 36, 2],
     ]
-    assert batch["attention_mask"].tolist() == [[0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1], [1] * 7]
-    assert batch["position_ids"].tolist() == [[0, 0, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, 1, 2], list(range(7))]
+    assert batch["attention_mask"].tolist() == [[1] * 5 + [0] * 2, [1] * 3 + [0] * 4, [1] * 7]
     assert batch["labels"].tolist() == [
-        [IGNORE, IGNORE, IGNORE, 14, 2],
-        [IGNORE, IGNORE, IGNORE, IGNORE, 2],
-        [IGNORE, 34, 35, 36, 2],
+        [none, none, none, 14, 2, none, none],
+        [none, none, 2, none, none, none, none],
+        [none, none, none, 34, 35, 36, 2],
     ]
+    assert batch["targets"].tolist() == [14, 2, 2, 34, 35, 36, 2]
+    assert batch["places"].tolist() == [2, 3, 8, 16, 17, 18, 19]
 
 
 @given(st.lists(encoded, min_size=1, max_size=6), st.sampled_from([0, 2]))
 def test_any_batch_has_its_loss_on_the_answers_alone(step, pad):
     """Also where the padding token is the end token, as with GPT-2."""
     batch = collate(step, pad=pad)
-    kept = batch["labels"].shape[1]
-    assert kept == max(one.num_answer for one in step) + 1
     for row, one in enumerate(step):
         real = batch["attention_mask"][row].bool()
         assert batch["input_ids"][row][real].tolist() == list(one.ids)
-        assert batch["position_ids"][row][real].tolist() == list(range(len(one.ids)))
         labels = batch["labels"][row]
         assert labels[labels != IGNORE].tolist() == list(one.ids[-one.num_answer :])
-        assert labels[0] == IGNORE, "the first of the kept positions only predicts"
-    covered = batch["labels"] != IGNORE
-    same_places = batch["input_ids"][:, -kept:]
-    assert torch.equal(batch["labels"][covered], same_places[covered])
+    assert batch["targets"].tolist() == [token for one in step for token in one.ids[-one.num_answer :]]
+    places = torch.stack([batch["places"] // real.numel(), batch["places"] % real.numel()], dim=1).tolist()
+    rows = enumerate(step)
+    assert places == [[row, i - 1] for row, one in rows for i in range(len(one.ids) - one.num_answer, len(one.ids))]
 
 
 def test_prompts_are_padded_on_the_left():
-    batch = left_pad([[5, 6, 7], [8]], pad=9, device="cpu")
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [9, 9, 8]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
+    ids, mask = left_pad([[5, 6, 7], [8]], pad=9)
+    assert ids.tolist() == [[5, 6, 7], [9, 9, 8]]
+    assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

@@ -12,6 +12,7 @@ import torch
 from clbench.evaluation.guards import Guards
 from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
+from clbench.models.checks import ASKING, TRAINING
 from clbench.models.loading import load_model
 from clbench.training import runstate
 
@@ -82,7 +83,7 @@ def run(tmp_path, llama, home):
 
 
 @pytest.fixture
-def broken(monkeypatch):
+def deaf(monkeypatch):
     """Every model that is loaded reads its padding as text."""
 
     def load(*arguments, **options):
@@ -97,6 +98,12 @@ def broken(monkeypatch):
         return loaded
 
     monkeypatch.setattr("clbench.engine.fixed.load_model", load)
+
+
+@pytest.fixture
+def broken(deaf, monkeypatch):
+    """So does every model, and what is tried when it is loaded does not show it."""
+    monkeypatch.setattr("clbench.engine.fixed.check", lambda loaded, **_: loaded)
 
 
 def suspicions(record):
@@ -161,6 +168,13 @@ def test_padding_that_is_read_as_text_is_found_and_noted(run, broken):
     assert 1 <= differ <= 3, "the longest prompt has no padding"
     assert text == f"greedy answers depend on the batch size: {differ} of 4 differ"
     assert record.notes["batch_size_check"] == {"asked": 4, "differ": differ, "precision": "fp32"}
+
+
+def test_what_is_found_when_a_model_is_loaded_is_mended_and_said(run, deaf):
+    record = run().record
+    assert ASKING in record.warnings
+    assert TRAINING not in record.warnings
+    assert suspicions(record) == {}
 
 
 def test_lower_precision_is_named_as_a_reason(run, broken):

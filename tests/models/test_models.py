@@ -10,7 +10,7 @@ import torch
 
 from clbench.base.errors import ModelError
 from clbench.base.hashing import file_digest
-from clbench.models.loading import BUNDLED, describe, keeps_logits, load_config, load_model, load_tokenizer
+from clbench.models.loading import BUNDLED, describe, load_config, load_model, load_tokenizer
 from clbench.plugins.hookspecs import hookimpl
 from clbench.plugins.manager import load_plugins
 from clbench.spec.protocol import Runtime
@@ -145,26 +145,6 @@ def test_a_checkpoints_sampling_is_forgotten_and_its_end_tokens_are_kept(copy):
 def test_a_model_without_padding_token_pads_with_its_end_token(copy):
     change(copy / "tokenizer_config.json", pad_token=None)
     assert load(copy).model.generation_config.pad_token_id == 2
-
-
-def test_logits_of_the_last_positions_are_asked_for_where_a_model_has_them(llama, gpt2):
-    class Bare(torch.nn.Module):
-        def forward(self, input_ids):
-            return input_ids
-
-    class Wrapper(torch.nn.Module):
-        """As peft wraps a model."""
-
-        def get_base_model(self):
-            return load(llama).model
-
-        def forward(self, *args, **kwargs):
-            return None
-
-    assert keeps_logits(load(llama).model)
-    assert keeps_logits(load(gpt2).model)
-    assert keeps_logits(Wrapper())
-    assert not keeps_logits(Bare())
 
 
 def test_a_plugins_model_is_taken_and_decodes_greedily_too(llama):

@@ -17,15 +17,12 @@ from clbench_penalty.distil import Teacher, divergence
 
 
 def reference(student, teacher, labels, *, temperature):
-    """KL(old‖new), a loop over examples and tokens in fp64."""
-    means = []
-    for row in range(len(labels)):
+    """KL(old‖new), a loop over examples and their answer tokens in fp64."""
+    means, rows = [], iter(zip(student.double(), teacher.double(), strict=True))
+    for counted in (labels != -100).sum(1).tolist():
         terms = []
-        for position in range(labels.shape[1] - 1):
-            if labels[row, position + 1] == -100:
-                continue
-            old = torch.softmax(teacher[row, position].double() / temperature, 0)
-            new = torch.softmax(student[row, position].double() / temperature, 0)
+        for _ in range(counted):
+            new, old = (torch.softmax(one / temperature, 0) for one in next(rows))
             terms.append((old * (old / new).log()).sum())
         means.append(torch.stack(terms).mean())
     return temperature**2 * torch.stack(means).mean()
@@ -34,13 +31,16 @@ def reference(student, teacher, labels, *, temperature):
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_divergence(temperature):
     torch.manual_seed(0)
-    student, teacher = torch.randn(3, 5, 7), torch.randn(3, 5, 7)
+    student, teacher = torch.randn(6, 7), torch.randn(6, 7)
     labels = torch.randint(0, 7, (3, 5))
-    labels[0, :3] = labels[1, :2] = labels[2, :4] = -100
+    labels[0, :3] = labels[1, :2] = labels[2, :4] = -100  # 2, 3 and 1 answer tokens
     found = divergence(student, teacher, labels, temperature=temperature)
     expected = reference(student, teacher, labels, temperature=temperature)
     torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=0)
-    parts = [divergence(student[i : i + 1], teacher[i : i + 1], labels[i : i + 1], temperature=2.0) for i in range(3)]
+    bounds = [(0, 2), (2, 5), (5, 6)]
+    parts = [
+        divergence(student[a:b], teacher[a:b], labels[i : i + 1], temperature=2.0) for i, (a, b) in enumerate(bounds)
+    ]
     whole = divergence(student, teacher, labels, temperature=2.0)
     torch.testing.assert_close(sum(parts) / 3, whole)
 

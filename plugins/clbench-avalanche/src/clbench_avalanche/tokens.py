@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clbench.data.batches import IGNORE, collate
+from clbench.data.batches import collate
 from clbench.data.tokenising import Encoded
 from clbench.training.losses import forward
 
@@ -26,8 +26,7 @@ class TokenBatch:
     """One padded batch.
 
     Args:
-        tensors: `input_ids`, `attention_mask`, `position_ids` (examples, tokens) and `labels` (examples, kept), as
-            `clbench.data.batches.collate` gives them.
+        tensors: as `clbench.data.batches.collate` gives them.
     """
 
     tensors: dict[str, Tensor]
@@ -40,13 +39,9 @@ class TokenBatch:
         """Examples."""
         return len(self.tensors["input_ids"])
 
-    def answers(self) -> Tensor:
-        """Which of `labels[:, 1:]` are trained on: (examples, kept - 1), bool."""
-        return self.tensors["labels"][:, 1:] != IGNORE
-
     def targets(self) -> Tensor:
         """All answer tokens, example by example: (answer tokens,)."""
-        return self.tensors["labels"][:, 1:][self.answers()]
+        return self.tensors["targets"]
 
 
 class CausalLM(torch.nn.Module):
@@ -62,8 +57,7 @@ class CausalLM(torch.nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """The logits, in fp32, that predict `batch.targets()`: (answer tokens, vocabulary)."""
-        logits = forward(self.model, batch.tensors).logits
-        return logits[:, :-1][batch.answers()].float()
+        return forward(self.model, batch.tensors).logits.float()
 
 
 def collator(*, pad: int) -> Callable[[Sequence[Any]], Minibatch]:

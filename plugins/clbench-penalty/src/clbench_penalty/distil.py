@@ -13,7 +13,7 @@ from clbench.training.losses import evaluating, forward
 
 
 class Teacher:
-    """The model at other weights, as something that `clbench.training.losses.forward` can call.
+    """The model at other weights.
 
     The student's modules run on the teacher's tensors, so that only these are stored: an adapter's, for an adapter.
     They are other tensors, not the student's with other content, because autocast keeps a parameter's bf16 copy.
@@ -25,7 +25,6 @@ class Teacher:
 
     def __init__(self, model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
         self.model, self.weights = model, dict(weights)
-        self.forward = model.forward  # its signature says whether logits can be limited
 
     def __call__(self, **inputs: Any) -> Any:
         """The model's output at these weights."""
@@ -33,9 +32,9 @@ class Teacher:
 
     @torch.no_grad()
     def logits(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """(examples, kept, vocabulary), without dropout."""
+        """(answer tokens, vocabulary), without dropout."""
         with evaluating(self.model):
-            return forward(self, batch).logits
+            return forward(self.model, batch, call=self).logits
 
 
 def divergence(
@@ -46,14 +45,14 @@ def divergence(
     Weighted by examples, as terms of a loss are, that mean is the same however a step is cut into micro-batches.
 
     Args:
-        student: logits (examples, kept, vocabulary).
+        student: logits (answer tokens, vocabulary), one example after the other.
         teacher: the same.
-        labels: (examples, kept), -100 where there is no loss; position i's logits predict label i + 1.
+        labels: (examples, tokens), -100 where there is no loss.
         temperature: T.
     """
-    answers = labels[:, 1:] != IGNORE
-    new = (student[:, :-1][answers].float() / temperature).log_softmax(-1)
-    old = (teacher[:, :-1][answers].float() / temperature).log_softmax(-1)
+    answers = labels != IGNORE
+    new = (student.float() / temperature).log_softmax(-1)
+    old = (teacher.float() / temperature).log_softmax(-1)
     tokens = F.kl_div(new, old, log_target=True, reduction="none").sum(-1)
     share = (answers / answers.sum(1, keepdim=True))[answers] / len(labels)
     return temperature**2 * (tokens * share).sum()

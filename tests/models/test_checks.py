@@ -1,0 +1,85 @@
+"""Causality and padding of every architecture, as they are found when a model is loaded."""
+
+from types import SimpleNamespace
+
+import pytest
+import small
+import torch
+
+from clbench.base.errors import ModelError
+from clbench.models.checks import ASKING, TRAINING, check, differ
+from clbench.models.loading import LoadedModel
+from clbench.models.padding import Padding
+from clbench.testing.families import FAMILIES, family, make
+
+LEFT_PADDING_IS_READ = {"rwkv", "minimax"}
+
+
+def loaded(one, *, vocabulary=64, **how):
+    from transformers import GenerationConfig
+
+    model = make(one, vocabulary=vocabulary, **how)
+    model.generation_config = GenerationConfig(do_sample=False, eos_token_id=[2], pad_token_id=0)
+    return LoadedModel(model, SimpleNamespace(), ("before",))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("one", [one for one in FAMILIES if one.causal], ids=lambda one: one.model_type)
+def test_what_a_causal_model_bears(one, precision):
+    drawn = torch.random.get_rng_state()
+    given = loaded(one)
+    given.model.train()
+    found = check(given, name=one.name, precision=precision)
+    reads = one.model_type in LEFT_PADDING_IS_READ
+    assert found.padding == Padding(training=True, asking=not reads)
+    assert found.notes == ("before", *([ASKING] if reads else []))
+    assert found.model is given.model
+    assert found.model.training
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+
+
+@pytest.mark.parametrize("one", [one for one in FAMILIES if not one.causal], ids=lambda one: one.model_type)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_masked_models_are_refused(one, precision):
+    with pytest.raises(ModelError, match=f"model '{one.name}': is no causal language model: a later token"):
+        check(loaded(one), name=one.name, precision=precision)
+
+
+def test_a_masked_model_is_refused_on_the_command_line(tmp_path, call, home):
+    from clbench.testing.families import save
+
+    stream = small.write_stream(tmp_path / "stream")
+    folder = save(family("bert"), tmp_path / "bert", tokenizer=small.byte_level())
+    done = call("run", "--stream", stream, "--plugin", "sequential", "--model", folder, "--runs-dir", tmp_path / "runs")
+    assert done.code == 2
+    assert "model 'bert': is no causal language model" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_padding_that_changes_losses_is_found():
+    """A model that normalises over all tokens: what stands behind a text reaches back only through their number."""
+    given = loaded(family("llama"))
+    real = given.model.model.forward
+
+    def forward(*args, **more):
+        output = real(*args, **more)
+        output.last_hidden_state = output.last_hidden_state * output.last_hidden_state.shape[1]
+        return output
+
+    given.model.model.forward = forward
+    found = check(given, name="odd", precision="fp32")
+    assert not found.padding.training
+    assert TRAINING in found.notes
+
+
+def test_what_is_no_number_says_nothing():
+    assert not differ(torch.tensor([float("nan")] * 2), torch.tensor([1.0, 2.0]), loose=1e-3)
+
+
+def test_it_costs_two_passes_and_two_short_generations():
+    given, seen = loaded(family("llama")), []
+    given.model.register_forward_pre_hook(lambda _, __, more: seen.append(more["input_ids"].numel()), with_kwargs=True)
+    check(given, name="llama", precision="fp32")
+    assert seen[:2] == [48, 9]
+    assert len(seen) == 2 + 2 * 4
+    assert sum(seen) < 120
