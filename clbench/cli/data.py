@@ -120,15 +120,13 @@ def look(
     from dataclasses import asdict
 
     from clbench.cli import looking, output
-    from clbench.data.tokenising import Encoder
+    from clbench.data.tokenising import make_encoder
     from clbench.engine.look import look as look_at
     from clbench.models.loading import load_tokenizer
     from clbench.models.naming import find_model
 
     protocol = _protocol(stream, set_ or [])
-    encoder = Encoder(
-        load_tokenizer(find_model(model)), max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
-    )
+    encoder = make_encoder(load_tokenizer(find_model(model)), protocol)
     asked = _task(task, protocol)
     found = look_at(file, task=asked, encoder=encoder, split=split, test=test, ceiling=_ceiling(asked, encoder))
     if json:

@@ -22,6 +22,7 @@ class Example:
         start: characters of the prompt that come before the question itself, such as solved examples.
         turns: the conversation that the prompt is made of, without the answer, for those who render it otherwise; empty
             where the record has none.
+        shots: the solved examples that the prompt begins with, as turns, for the same readers.
     """
 
     task: str
@@ -31,6 +32,7 @@ class Example:
     ending: str = ""
     start: int = 0
     turns: tuple[Turn, ...] = ()
+    shots: tuple[Turn, ...] = ()
 
     def content(self) -> list[Any]:
         """What a hash of records sees: the same for all that is asked and expected in the same words."""
@@ -38,7 +40,7 @@ class Example:
 
     def to_json(self) -> list[Any]:
         """As JSON, exactly; what is left at its default after the answer is left out."""
-        rest = [self.choices, self.ending, self.start, self.turns]
+        rest = [self.choices, self.ending, self.start, self.turns, *([self.shots] if self.shots else [])]
         return [self.task, self.prompt, self.answer, *(rest if any(rest) else [])]
 
     @classmethod
@@ -47,8 +49,9 @@ class Example:
         task, prompt, answer, *rest = value
         if not rest:
             return cls(task, prompt, answer)
-        choices, ending, start, turns = rest
-        return cls(task, prompt, answer, tuple(choices), ending, start, tuple((role, text) for role, text in turns))
+        choices, ending, start, *talks = rest
+        turns = [tuple((role, text) for role, text in talk) for talk in talks]
+        return cls(task, prompt, answer, tuple(choices), ending, start, *turns)
 
 
 class TrainingData(Sequence[Example]):

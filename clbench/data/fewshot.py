@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from clbench.base.errors import DataError
-from clbench.data.example import Example
+from clbench.data.example import Example, Turn
 from clbench.spec import templates
 from clbench.spec.forms import Filled
 from clbench.spec.task import Task
@@ -28,9 +28,9 @@ def with_shots(
     """
     starts = {group: _start(task, group, pool, worked) for group in sorted({one.group for one in questions})}
     return [
-        Example(task.name, start + one.prompt, one.answer, one.choices, one.ending, start=len(start))
+        Example(task.name, start + one.prompt, one.answer, one.choices, one.ending, start=len(start), shots=shots)
         for one in questions
-        for start in [starts[one.group]]
+        for start, shots in [starts[one.group]]
     ]
 
 
@@ -58,16 +58,31 @@ def held_out(task: Task, records: Sequence[Filled]) -> tuple[list[Filled], list[
     return parts
 
 
-def _start(task: Task, group: str, pool: Sequence[Filled], worked: Mapping[str, str] | None) -> str:
+def _start(
+    task: Task, group: str, pool: Sequence[Filled], worked: Mapping[str, str] | None
+) -> tuple[str, tuple[Turn, ...]]:
+    """What stands before a group's questions, as text and, where it is made of solved examples, as turns."""
     before = templates.render(task.preamble, {"group": group}, where=f"task {task.name!r}: preamble")
     if worked is not None:
-        return before + worked[group].strip() + task.separator
+        return before + worked[group].strip() + task.separator, ()
     shots = [one for one in pool if one.group == group][: task.shots]
     if len(shots) < task.shots:
         raise DataError(
             f"task {task.name!r}: {_of(group)}{task.shots} solved examples are needed for the prompt, got {len(shots)}"
         )
-    return before + "".join(one.prompt + one.answer + one.ending + task.separator for one in shots)
+    text = before + "".join(one.prompt + one.answer + one.ending + task.separator for one in shots)
+    return text, _turns(before, shots)
+
+
+def _turns(before: str, shots: Sequence[Filled]) -> tuple[Turn, ...]:
+    """A question and its answer each; what stands before all of them opens the first question."""
+    turns = []
+    for number, one in enumerate(shots):
+        turns += [
+            ("user", (before if not number else "") + one.prompt),
+            ("assistant", (one.answer + one.ending).strip()),
+        ]
+    return tuple(turns)
 
 
 def _of(group: str) -> str:

@@ -6,20 +6,25 @@ be trained in a context that it is never asked in; there the answer gets tokens 
 text back. TRACE tokenises the answer on its own and counts back, which is off by one token wherever a tokenizer
 prefixes a text (specs of the benchmark, §2).
 
-A long prompt loses its beginning, so that the answer cue stays; a long answer loses its end.
+A long prompt loses its beginning, so that the answer cue stays (a chat template's own beginning stays, too); a long
+answer loses its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
 from clbench.base.errors import ModelError
+from clbench.data.chat import Chat, make_chat
 from clbench.data.detokenising import Detokenizer
 from clbench.data.example import Example
+
+if TYPE_CHECKING:
+    from clbench.spec.protocol import Protocol
 
 ANCHORS = ("", "\n", ".", ")", "a", "0")  # texts that an answer is tokenised behind, where it may not join the prompt
 
@@ -29,8 +34,8 @@ class Encoded:
     """One training example.
 
     Args:
-        ids: beginning-of-text token if the tokenizer has one, prompt, answer, end-of-text token.
-        num_answer: how many of the last ids are trained on: answer tokens and the end-of-text token.
+        ids: beginning-of-text token if the tokenizer has one, prompt, answer, the token that ends it.
+        num_answer: how many of the last ids are trained on: answer tokens and the token that ends the answer.
         task: the example's.
     """
 
@@ -69,21 +74,29 @@ class Encoder:
         tokenizer: of the model, from transformers.
         max_prompt: tokens a prompt keeps, its end.
         max_answer: tokens an answer keeps, its beginning.
+        chat: puts prompts through a chat template; None: they are asked as they stand.
 
     Raises:
         ModelError: the tokenizer has no end-of-text token.
     """
 
-    def __init__(self, tokenizer: Any, *, max_prompt: int, max_answer: int) -> None:
+    def __init__(self, tokenizer: Any, *, max_prompt: int, max_answer: int, chat: Chat | None = None) -> None:
         if tokenizer.eos_token_id is None:
             raise ModelError("the tokenizer has no end-of-text token (eos_token); set one and save it again")
         self.tokenizer = tokenizer
         self.max_prompt = max_prompt
         self.max_answer = max_answer
         self.eos = int(tokenizer.eos_token_id)
+        self.chat = chat
+        self.end = chat.end if chat else self.eos
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos)
         self.prefix = _prefix(tokenizer)
         self.detokenizer = Detokenizer(tokenizer)
+        self.head = len(self.tokens([chat.head])[0]) if chat else 0
+
+    def asked(self, one: Example) -> str:
+        """The text that the model is asked for an example: its prompt, or what the chat template makes of it."""
+        return self.chat.render(one) if self.chat else one.prompt
 
     def prompts(self, texts: Sequence[str], *, limit: int | None = None) -> list[list[int]]:
         """Tokens of prompts as the model sees them when it is asked; their ends, at most `limit` or `max_prompt`."""
@@ -92,9 +105,9 @@ class Encoder:
     def examples(self, examples: Sequence[Example]) -> tuple[list[Encoded], EncodingCounts]:
         """Training examples, and what was cut."""
         counts = EncodingCounts()
-        parts = self.parts([(one.prompt, one.answer) for one in examples])
+        parts = self.parts([(self.asked(one), one.answer) for one in examples])
         return [
-            self._join(one, counts, task=example.task) for one, example in zip(parts, examples, strict=True)
+            self._join(one, counts, example.task, end=self.end) for one, example in zip(parts, examples, strict=True)
         ], counts
 
     def parts(self, pairs: Sequence[tuple[str, str]]) -> list[Parts]:
@@ -117,7 +130,7 @@ class Encoder:
         starts = [common_prefix(*pair) for pair in zip(before, both, strict=True)]
         parts = [Parts(ids[:start], ids[start:], merged=False) for ids, start in zip(both, starts, strict=True)]
         counts = EncodingCounts()
-        return [self._join(part, counts, task=one.task) for part, one in zip(parts, examples, strict=True)]
+        return [self._join(part, counts, one.task, end=self.eos) for part, one in zip(parts, examples, strict=True)]
 
     def _parted(self, before: list[int], whole: list[int], prompt: str, answer: str) -> Parts:
         if whole[: len(before)] == before:
@@ -134,15 +147,19 @@ class Encoder:
         pairs = zip(self.tokens(ANCHORS), self.tokens([anchor + answer for anchor in ANCHORS]), strict=True)
         return [whole[len(anchor) :] for anchor, whole in pairs if whole[: len(anchor)] == anchor]
 
-    def _join(self, parts: Parts, counts: EncodingCounts, *, task: str) -> Encoded:
+    def _join(self, parts: Parts, counts: EncodingCounts, task: str, *, end: int) -> Encoded:
         counts.merged += parts.merged
         counts.prompt_truncated += len(parts.prompt) > self.max_prompt - len(self.prefix)
         counts.answer_truncated += len(parts.answer) > self.max_answer
         answer = parts.answer[: self.max_answer]
-        return Encoded((*self._opened(parts.prompt, limit=self.max_prompt), *answer, self.eos), len(answer) + 1, task)
+        return Encoded((*self._opened(parts.prompt, limit=self.max_prompt), *answer, end), len(answer) + 1, task)
 
     def _opened(self, prompt: list[int], *, limit: int) -> list[int]:
-        return [*self.begin(prompt), *prompt[-(limit - len(self.prefix)) :]]
+        room = limit - len(self.prefix)
+        if len(prompt) > room:  # a template's own beginning stays
+            head = min(self.head, room - 1)
+            prompt = [*prompt[:head], *prompt[-(room - head) :]]
+        return [*self.begin(prompt), *prompt]
 
     def begin(self, prompt: Sequence[int]) -> tuple[int, ...]:
         """What stands before a prompt; an empty one needs something to predict the first token from."""
@@ -158,6 +175,16 @@ class Encoder:
         found = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         size = len(self.prefix)
         return [ids[size:] if size and tuple(ids[:size]) == self.prefix else ids for ids in found]
+
+
+def make_encoder(tokenizer: Any, protocol: Protocol) -> Encoder:
+    """A tokenizer as a protocol asks with it.
+
+    Raises:
+        ModelError: the tokenizer lacks what the protocol needs.
+    """
+    chat = make_chat(tokenizer, system=protocol.system) if protocol.prompt == "chat" else None
+    return Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens, chat=chat)
 
 
 def _prefix(tokenizer: Any) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clbench.base.errors import ModelError
 from clbench.data.example import Example
 from clbench.data.probes import is_foreign
-from clbench.data.tokenising import Encoder
+from clbench.data.tokenising import Encoder, make_encoder
 from clbench.methods.episodes import due, episodes, num_steps
 from clbench.models.loading import load_config, load_tokenizer
 
@@ -52,7 +52,7 @@ def estimate(config: RunConfig) -> Estimate:
     """Tokenises the training data; loads no weights."""
     plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
     tokenizer = load_tokenizer(config.model)
-    encoder = Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens)
+    encoder = make_encoder(tokenizer, protocol)
     sizes = [_sizes(encoder, one.train) for one in config.data]
     epochs = plan.epochs()
     asked = _asked(config)

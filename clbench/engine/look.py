@@ -167,7 +167,7 @@ def _read(path: Path, task: Task, *, split: str | None) -> tuple[list[Example], 
 
 def _sizes(encoder: Encoder, examples: Sequence[Example]) -> tuple[list[tuple[int, int]], int]:
     """Tokens of each prompt and answer before anything is cut, and how many the tokenizer joins."""
-    whole = Encoder(encoder.tokenizer, max_prompt=1 << 40, max_answer=1 << 40)
+    whole = Encoder(encoder.tokenizer, max_prompt=1 << 40, max_answer=1 << 40, chat=encoder.chat)
     sizes, merged = [], 0
     for start in range(0, len(examples), PART):
         found, counts = whole.examples(examples[start : start + PART])

@@ -25,6 +25,7 @@ from clbench.evaluation.ceiling import ceilings, tell
 from clbench.evaluation.guards import Guards
 from clbench.methods.episodes import Episode, episodes
 from clbench.models import device, drift
+from clbench.models.loading import add_end
 from clbench.plugins.registry import Registry
 from clbench.runs.predictions import check_files
 from clbench.runs.record import Record
@@ -125,7 +126,7 @@ class Runner:
 
     def _begin(self, method: Method) -> Moving:
         """Model, evaluator, scores and the method's stage, as they are before the first step."""
-        from clbench.data.tokenising import Encoder
+        from clbench.data.tokenising import make_encoder
         from clbench.evaluation.evaluator import Evaluator, window
 
         config, fixed = self.fixed.config, self.fixed
@@ -136,9 +137,8 @@ class Runner:
         for one in told:
             fixed.say(one)
         self.warnings = dict.fromkeys((*told, *config.notes()), 1)
-        encoder = Encoder(
-            loaded.tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens
-        )
+        encoder = make_encoder(loaded.tokenizer, protocol)
+        add_end(loaded.model, encoder.end)
         self.ceilings = ceilings(config, encoder, window=window(loaded.model), scorer=fixed.registry.scorer)
         tell(self.ceilings, warnings=self.warnings, say=fixed.say)
         evaluator = Evaluator(

@@ -17,6 +17,7 @@ from clbench.base import atomic, consent, home
 from clbench.base.errors import OptionError, RecordError
 from clbench.base.progress import Place
 from clbench.boards import leaderboard
+from clbench.data.chat import make_chat, template_hash
 from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
 from clbench.engine import words
@@ -25,6 +26,7 @@ from clbench.engine.fixed import modules_of
 from clbench.engine.proberequest import ProbeRequest, with_asked
 from clbench.engine.request import many
 from clbench.methods.episodes import episodes
+from clbench.models.loading import load_tokenizer
 from clbench.models.naming import find_model
 from clbench.plugins.registry import Registry, check_option_names
 from clbench.runs.record import Record
@@ -40,6 +42,7 @@ from clbench.tiny.world import probe_records
 if TYPE_CHECKING:
     from clbench.base.progress import Progress
     from clbench.engine.request import Request
+    from clbench.models.ref import ModelRef
 
 
 def prepare(request: Request, registry: Registry) -> list[RunConfig]:
@@ -74,8 +77,20 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
         trust_remote_code=request.trust_remote_code,
         runs_dir=request.runs_dir,
     )
+    template = _template(plans[0], model)
     return [
-        RunConfig(plan, _ordered(data, plan), choice, chosen.options, model, seed, runtime, probes, request.command())
+        RunConfig(
+            plan,
+            _ordered(data, plan),
+            choice,
+            chosen.options,
+            model,
+            seed,
+            runtime,
+            probes,
+            request.command(),
+            template,
+        )
         for choice in choices
         for plan in plans
         for seed in seeds
@@ -116,6 +131,15 @@ def _base_dir(loaded: LoadedStream, variant: str, data: Path | None) -> Path:
         name = f"{loaded.stream.name}:{variant}"
         raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
     return data if shipped and data else loaded.base_dir
+
+
+def _template(plan: StreamPlan, model: ModelRef) -> str | None:
+    """Hash of the model's chat template, tried, where the protocol asks through it."""
+    if plan.protocol.prompt == "plain":
+        return None
+    tokenizer = load_tokenizer(model)
+    make_chat(tokenizer, system=plan.protocol.system)
+    return template_hash(tokenizer)
 
 
 def _check_scorers(plan: StreamPlan, registry: Registry) -> None:

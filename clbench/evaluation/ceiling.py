@@ -18,6 +18,7 @@ from clbench.data.detokenising import until
 from clbench.data.example import Example
 from clbench.data.probes import is_foreign
 from clbench.data.tokenising import Encoder, Parts
+from clbench.evaluation.likelihood import continuations
 from clbench.runs.predictions import Prediction, score_records
 from clbench.runs.record import Ceiling
 from clbench.scoring import choices
@@ -79,7 +80,7 @@ def ceiling(
     """
     if task.measure == "choice":
         return _of_choices(encoder, examples, task=task, scorer=scorer)
-    parts = encoder.parts([(one.prompt, one.answer) for one in examples])
+    parts = encoder.parts([(encoder.asked(one), one.answer) for one in examples])
     written = [_read(encoder, part, one, task=task, limit=limit) for part, one in zip(parts, examples, strict=True)]
     scores = _scores(task, written, scorer=scorer)
     changed = [place for place, one in enumerate(written) if one.prediction != one.answer]
@@ -93,7 +94,7 @@ def ceiling(
 
 
 def _read(encoder: Encoder, part: Parts, one: Example, *, task: Task, limit: int) -> Prediction:
-    text = encoder.detokenizer.answer(part.answer[:limit], after=part.prompt, prompt=one.prompt)
+    text = encoder.detokenizer.answer(part.answer[:limit], after=part.prompt, prompt=encoder.asked(one))
     return Prediction(one.prompt, until(text, task.stop), one.answer)
 
 
@@ -136,7 +137,7 @@ def _refuse_if_lost(
     encoder: Encoder, examples: Sequence[Example], *, task: Task, scorer: Callable[[str], ScorerSpec]
 ) -> None:
     """A task is refused where its answers would score and their tokens do not, however long they may be."""
-    parts = encoder.parts([(one.prompt, one.answer) for one in examples])
+    parts = encoder.parts([(encoder.asked(one), one.answer) for one in examples])
     whole = [_read(encoder, *pair, task=task, limit=len(pair[0].answer)) for pair in zip(parts, examples, strict=True)]
     ideal = [_given(one) for one in examples]
     if any(_scores(task, whole, scorer=scorer)["strict"]) or not any(_scores(task, ideal, scorer=scorer)["strict"]):
@@ -154,8 +155,7 @@ def _of_choices(
     """Choices that make the same tokens cannot be told apart by any model."""
     written, alike = [], []
     for number, one in enumerate(examples, 1):
-        context = [(one.prompt + choice, one.ending) if one.ending else (one.prompt, choice) for choice in one.choices]
-        rows = [(*part.prompt, *part.answer) for part in encoder.parts(context)]
+        rows = [(*part.prompt, *part.answer) for part in encoder.parts(continuations(encoder, one))]
         right = rows[[choice.strip() for choice in one.choices].index(one.answer.strip())]
         same = [row == right for row in rows]
         told = choices.dumps(one.choices, [-1.0 if equal else -1e9 for equal in same], [1] * len(rows))

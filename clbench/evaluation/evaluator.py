@@ -110,12 +110,13 @@ class Evaluator:
         """
         limit = min(max_new_tokens, window(model) // 2 if probe else self.protocol.max_answer_tokens)
         room = window(model) - limit if probe else None
-        prompts = self.encoder.prompts([one.prompt for one in examples], limit=room)
+        told = [self.encoder.asked(one) for one in examples]
+        prompts = self.encoder.prompts(told, limit=room)
 
         def ask(indices: list[int]) -> list[Answer]:
             asked = [prompts[index] for index in indices]
             found = self._generate(model, asked, limit=limit, stop=stop)
-            texts = [examples[index].prompt for index in indices]
+            texts = [told[index] for index in indices]
             return [self._read(*one, stop=stop) for one in zip(found, asked, texts, strict=True)]
 
         batches = self._batches(model, prompts, limit=limit)

@@ -96,7 +96,7 @@ class Guards:
 
         encoder, device = self.evaluator.encoder, self.evaluator.accelerator.device
         examples = self._first_examples(self._episodes()[row])
-        prompts = [ids[-TOKENS:] for ids in encoder.prompts([one.prompt for one in examples])]
+        prompts = [ids[-TOKENS:] for ids in encoder.prompts([encoder.asked(one) for one in examples])]
         ids = right_pad(prompts, pad=encoder.pad)[0].to(device)
         with evaluating(model), torch.no_grad(), autocast(self.evaluator.protocol, device):
             logits = model(input_ids=ids, use_cache=False).logits
@@ -118,7 +118,8 @@ class Guards:
     def _sample(self) -> list[Example]:
         """Training prompts from the shortest to the longest; no more at once than the evaluation's own batches have."""
         found = [one for task in self.config.data for one in task.train[:CANDIDATES]]
-        lengths = self.evaluator.encoder.prompts([one.prompt for one in found])
+        encoder = self.evaluator.encoder
+        lengths = encoder.prompts([encoder.asked(one) for one in found])
         by_length = {len(ids): one for ids, one in zip(lengths, found, strict=True)}
         ordered = [by_length[length] for length in sorted(by_length)]
         size = min(SAMPLE, self.config.runtime.eval_batch, len(ordered))

@@ -57,20 +57,21 @@ def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> lis
     Raises:
         DataError: a choice alone is longer than the window.
     """
-    pairs = [
-        (one.prompt + choice, one.ending) if one.ending else (one.prompt, choice)
-        for one in examples
-        for choice in one.choices
-    ]
-    parts = iter(encoder.parts(pairs))
+    parts = iter(encoder.parts([pair for one in examples for pair in continuations(encoder, one)]))
     return [_question([next(parts) for _ in one.choices], one=one, encoder=encoder, window=window) for one in examples]
+
+
+def continuations(encoder: Encoder, one: Example) -> list[tuple[str, str]]:
+    """For each choice what stands before what counts, and what counts: the choice, or the ending behind it."""
+    asked = encoder.asked(one)
+    return [(asked + choice, one.ending) if one.ending else (asked, choice) for choice in one.choices]
 
 
 def _question(parts: Sequence[Parts], *, one: Example, encoder: Encoder, window: int) -> Question:
     wholes = [[*part.prompt, *part.answer] for part in parts]
     starts = [min(len(part.prompt), len(whole) - 1) for part, whole in zip(parts, wholes, strict=True)]
     first = min(starts)
-    alone = not one.prompt or not first  # a tokenizer may make nothing of a prompt
+    alone = not (one.prompt or encoder.chat) or not first  # a tokenizer may make nothing of a prompt
     begin = encoder.begin([] if alone else parts[0].prompt)
     step = max(1, window // CUTS)
     over = max(0, len(begin) + max(map(len, wholes)) - window)

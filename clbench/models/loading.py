@@ -260,3 +260,10 @@ def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any) -> None:
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=sorted(ends), pad_token_id=pad)
+
+
+def add_end(model: PreTrainedModel, token: int) -> None:
+    """Generation stops at this token, too."""
+    config = model.generation_config
+    assert config is not None
+    config.eos_token_id = sorted({*config.eos_token_id, token})  # type: ignore[misc]

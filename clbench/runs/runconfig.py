@@ -34,6 +34,7 @@ class RunConfig:
         runtime: speed and memory.
         probes: records of what is scored and never trained on.
         command: that asks for it.
+        template: hash of the chat template that prompts go through, if they do.
     """
 
     plan: StreamPlan
@@ -45,6 +46,7 @@ class RunConfig:
     runtime: Runtime
     probes: tuple[ProbeData, ...] = ()
     command: tuple[str, ...] = ()
+    template: str | None = None
 
     def board(self) -> Board:
         """What this run may be compared with."""
@@ -53,7 +55,7 @@ class RunConfig:
             stream=self.plan.name,
             variant=self.plan.variant,
             stream_version=self.plan.version,
-            protocol=identity["protocol"],
+            protocol=identity["protocol"] | ({"template": self.template} if self.template else {}),
             tasks=digest(identity["tasks"]),
             data=data_hash(list(self.data)),
             model=self.model.identity(),
@@ -100,11 +102,17 @@ class RunConfig:
     def notes(self) -> list[str]:
         """What a reader of the result must know."""
         notes = [*composition_notes([entry.spec for entry in self.choice.entries]), *self.data_notes()]
+        notes += self._asked_plain()
         if self.model.name == BUNDLED and self.plan.source != "mini":
             notes.append(
                 f"{BUNDLED}: a functional run, no scientific result: this model is far too small for {self.plan.label}"
             )
         return notes
+
+    def _asked_plain(self) -> list[str]:
+        """Which probes another tool asks, in its own words."""
+        names = [one.task.name for one in self.probes if one.external]
+        return [f"{', '.join(names)}: asked without the chat template"] if names and self.template else []
 
     def data_notes(self) -> list[str]:
         """How files were read, where not as they stand."""

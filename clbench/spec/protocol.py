@@ -5,9 +5,9 @@ Anything that does not change results (micro-batch, evaluation batch, device) is
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clbench.base.errors import FileError, did_you_mean
 from clbench.spec.task import Frozen, Task
@@ -39,6 +39,8 @@ class Protocol(Frozen):
             need: the task just learned, and all at the end (`ends`). Row 0, the base model, is whole but for `ends`.
         decoding: greedy.
         scorer: which score ranks.
+        prompt: prompts are asked as they stand (`plain`), or through the model's chat template (`chat`).
+        system: system prompt of every conversation, with `chat`.
     """
 
     name: str = Field(default="custom/2", pattern=r"^[a-z0-9-]+/[0-9]+$")
@@ -59,6 +61,19 @@ class Protocol(Frozen):
     evaluate: Literal["full", "seen", "ends"] = "full"
     decoding: Literal["greedy"] = "greedy"
     scorer: Literal["strict", "lenient"] = "strict"
+    prompt: Literal["plain", "chat"] = "plain"
+    system: str | None = Field(default=None, min_length=1, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _system_has_a_place(self) -> Self:
+        if self.system is not None and self.prompt != "chat":
+            raise ValueError("system needs prompt=chat: a plain prompt has no place for it")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What boards are told apart by; what was added later is part of it only where it is used."""
+        added = {"prompt", "system"} if self.prompt == "plain" else set()
+        return self.model_dump(mode="json", exclude=added)
 
     def epochs_of(self, task: Task) -> int:
         """Passes over this task's data.

@@ -253,7 +253,7 @@ class StreamPlan:
             "train_examples": self.train_examples,
             "test_examples": self.test_examples,
             "tasks": {task.name: task.identity() for task in sorted(self.tasks, key=lambda task: task.name)},
-            "protocol": self.protocol.model_dump(mode="json"),
+            "protocol": self.protocol.identity(),
         }
 
 

@@ -191,7 +191,9 @@ def test_the_sample_is_of_unlike_lengths_and_no_larger_than_a_batch(batch, asked
     texts = ["a" * length for length in (9, 3, 3, 30, 12, 5, 7)]
     data = [SimpleNamespace(train=[small.Example("own/word", text, "x") for text in texts])]
     config = SimpleNamespace(data=data, runtime=SimpleNamespace(eval_batch=batch))
-    encoder = SimpleNamespace(prompts=lambda prompts: [list(prompt) for prompt in prompts])
+    encoder = SimpleNamespace(
+        asked=lambda one: one.prompt, prompts=lambda prompts: [list(prompt) for prompt in prompts]
+    )
     lengths = [len(one.prompt) for one in Guards(config, SimpleNamespace(encoder=encoder))._sample()]
     assert lengths == {0: [], 2: [3, 30], 3: [3, 7, 30], 4: [3, 7, 9, 30]}[asked]
 
