@@ -167,8 +167,9 @@ class Runner:
         return self.fixed.config.choice.create(self.fixed.config.options)
 
     def _stage(self, method: Method, loaded: LoadedModel, encoder: Any) -> Stage:
-        """The method takes over a base model."""
-        return stage(
+        """The method takes over a base model; what it has to say of that is said before it learns."""
+        known = set(self.warnings)
+        made = stage(
             self.fixed.config,
             method=method,
             loaded=loaded,
@@ -178,6 +179,10 @@ class Runner:
             warnings=self.warnings,
             on_step=self.on_step,
         )
+        for message in self.warnings:
+            if message not in known:
+                self.fixed.say(message)
+        return made
 
     def _continue(self, saved: Mapping[str, Any]) -> None:
         """Everything as the checkpoint has it."""

@@ -165,6 +165,7 @@ def load_model(
             f"model {ref.name!r}: the tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not fit"
         )
     _use_greedy_decoding(model, tokenizer)
+    _keep_weights_as_they_are(model)
     if runtime.gradient_checkpointing:
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         enable()  # the name before transformers 5.2x
@@ -202,23 +203,42 @@ def load_config(ref: ModelRef) -> Any:
 
 
 def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    options = {"attn_implementation": runtime.attention, "dtype": torch.float32}
     load_config(ref)  # its own complaint comes first
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            ref.location, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
-            **_revision(ref), **options,
-        )  # fmt: skip
+        (model, info), notes = _with_attention(ref, runtime.attention)
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
-    model, info = loaded
-    notes = _check_weights(ref, info)
+    notes = (*notes, *_check_weights(ref, info))
     if ref.gguf:
         gguf.forget_quantisation(model)
     return adapters.merge(model, ref) if ref.adapter else model, notes
+
+
+def _with_attention(ref: ModelRef, wanted: str) -> tuple[Any, tuple[str, ...]]:
+    """The model with loading's own report, and what a user should know of its attention."""
+    try:
+        return _from_pretrained(ref, "sdpa" if wanted == "auto" else wanted), ()
+    except ValueError as error:  # raised before any weight is read
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        if wanted != "auto":
+            raise ValueError("its architecture has no sdpa; use runtime.attention=auto") from error
+    return _from_pretrained(ref, "eager"), (f"{ref.name}: attention is eager, as its architecture has no sdpa",)
+
+
+def _from_pretrained(ref: ModelRef, attention: str) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        ref.location,
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        attn_implementation=attention,
+        dtype=torch.float32,
+        **_revision(ref),
+    )
 
 
 def _check_weights(ref: ModelRef, info: Mapping[str, Any]) -> tuple[str, ...]:
@@ -267,3 +287,9 @@ def add_end(model: PreTrainedModel, token: int) -> None:
     config = model.generation_config
     assert config is not None
     config.eos_token_id = sorted({*config.eos_token_id, token})  # type: ignore[misc]
+
+
+def _keep_weights_as_they_are(model: PreTrainedModel) -> None:
+    """RWKV halves its weights for evaluation, for fp16's sake: saved or adapted, half of that is lost."""
+    if hasattr(model.config, "rescale_every"):
+        model.config.rescale_every = 0

@@ -97,7 +97,8 @@ class Runtime(Frozen):
         micro_batch: examples a forward pass and device. The global batch stays as the protocol says.
         eval_batch: prompts a generation batch and device.
         device: `auto`, `cpu` or `cuda`.
-        attention: attention implementation that transformers is asked for.
+        attention: how attention is computed. `auto`: `sdpa`, which has the device's fused kernels, where the
+            architecture supports it, else `eager`.
         drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
         gradient_checkpointing: trade a second forward pass for activation memory.
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
@@ -109,7 +110,7 @@ class Runtime(Frozen):
     micro_batch: int = Field(default=16, ge=1)
     eval_batch: int = Field(default=128, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     drift: bool = True
     gradient_checkpointing: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)

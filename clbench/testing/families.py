@@ -130,7 +130,7 @@ def family(name: str) -> Family:
     """
     found = [one for one in FAMILIES if name in (one.name, one.model_type)]
     if not found:
-        raise unknown_name("family", name, [one.name for one in FAMILIES])
+        raise unknown_name("architecture", name, [one.name for one in FAMILIES])
     return found[0]
 
 
@@ -153,7 +153,10 @@ def make(one: Family, *, vocabulary: int, seed: int = 0) -> PreTrainedModel:
 
 
 def save(one: Family, folder: Path, *, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> Path:
-    """A model folder, as a user has one; `folder` must not exist. See `make`."""
-    make(one, vocabulary=len(tokenizer), seed=seed).save_pretrained(folder)
+    """Into a model folder, as a user has one: with a few more rows of embeddings than tokens. See `make`."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    make(one, vocabulary=8 * (len(tokenizer) // 8 + 1), seed=seed).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from clbench.engine.request import Request
     from clbench.engine.session import Outcome
     from clbench.runs.runconfig import RunConfig
+    from clbench.testing.families import Family
 
 CANARY = "clbench-canary-9f3b61c27d"
 _NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
@@ -100,6 +101,7 @@ def run(
     kill_every: int = 0,
     dropout: bool = True,
     double: bool = False,
+    family: Family | None = None,
 ) -> Trial:
     """One run through the ordinary session.
 
@@ -112,10 +114,11 @@ def run(
         kill_every: kill it after so many of its steps and evaluated batches, and give the same command again; 0: never.
         dropout: as the method has it; False: none, so that runs whose batches are cut in other ways can be compared.
         double: compute in fp64, where rounding is too small to be amplified to anything.
+        family: of the model, instead of the kit's own.
     """
     packages = method_packages(choice)
     with tempfile.TemporaryDirectory(prefix="clbench-check-") as name, _environment(Path(name)) as home:
-        stream, model = world.write(home, sizes=sizes)
+        stream, model = world.write(home, sizes=sizes, family=family)
         sight = Sight(packages, CANARY, double=double)
         sight.watch = Watch(home, model, packages, sight.note)
         request = _request(home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every))

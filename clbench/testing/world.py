@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base import seeding
+from clbench.testing import families
 
 TASKS = ("kit/first", "kit/last", "kit/longest")
 SIZE, TEST_SIZE = 16, 4
@@ -32,16 +33,19 @@ _SPECIAL = ("<pad>", "<s>", "</s>")
 _FIRST = 33  # "!", the first character of the byte-level alphabet; its token follows the special ones
 
 
-def write(folder: Path, *, sizes: Sequence[int]) -> tuple[Path, Path]:
+def write(folder: Path, *, sizes: Sequence[int], family: families.Family | None = None) -> tuple[Path, Path]:
     """A stream file and a model folder.
 
     Args:
         folder: where.
         sizes: training examples of each task.
+        family: of the model, instead of the kit's own.
     """
     model = folder / "model"
     model.mkdir()
-    for name, content in _model_files().items():
+    if family is not None:
+        families.save(family, model, tokenizer=byte_tokenizer())
+    for name, content in _model_files().items() if family is None else ():
         (model / name).write_bytes(content)
     return _write_stream(folder / "stream", sizes=sizes), model
 

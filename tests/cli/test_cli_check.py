@@ -27,6 +27,13 @@ def test_a_bad_method(call, installed):
     assert done.out.splitlines()[-1] == "1 passed, 1 failed, 0 skipped"
 
 
+def test_a_method_on_other_architectures(call):
+    asked = ("check", "sequential", "--architecture", "gpt2", "--architecture", "RWKV")
+    wanted = [{"family": name, "status": "works", "reason": ""} for name in ("GPT-2", "RWKV")]
+    assert call(*asked, "--json").json == {"method": "sequential", "architectures": wanted}
+    assert call(*asked[:4]).out.split()[-2:] == ["GPT-2", "works"]
+
+
 def test_debug_shows_where_a_method_fails(run_cli, install, tmp_path):
     site = {"PYTHONPATH": str(install(tmp_path / "site", "clbench-hostile"))}
     asked = ("check", "hostile-past", "--property", "learns", "--property", "no-peeking", "--quiet")
@@ -45,6 +52,8 @@ def test_debug_shows_where_a_method_fails(run_cli, install, tmp_path):
         (("sequential", "-o", "sequential.x=1"), "-o sequential.x"),
         (("sequential", "--property", "resume"), "no property 'resume'; did you mean 'resumes'?"),
         (("sequential", "--identity", "x"), "--identity 'x': must be of the form NAME.key=value"),
+        (("sequential", "--architecture", "lama"), "no architecture 'lama'; did you mean 'Llama'"),
+        (("sequential", "--architecture", "gpt2", "--property", "learns"), "leave out --property and --identity"),
     ],
 )
 def test_wrong_arguments(call, arguments, message):

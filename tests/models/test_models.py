@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from clbench.models.loading import BUNDLED, describe, load_config, load_model, l
 from clbench.plugins.hookspecs import hookimpl
 from clbench.plugins.manager import load_plugins
 from clbench.spec.protocol import Runtime
+from clbench.testing.families import family, save
 
 
 @pytest.fixture
@@ -145,6 +147,37 @@ def test_a_checkpoints_sampling_is_forgotten_and_its_end_tokens_are_kept(copy):
 def test_a_model_without_padding_token_pads_with_its_end_token(copy):
     change(copy / "tokenizer_config.json", pad_token=None)
     assert load(copy).model.generation_config.pad_token_id == 2
+
+
+@pytest.mark.parametrize(("name", "attention"), [("llama", "sdpa"), ("bloom", "eager"), ("gemma2", "eager")])
+def test_attention_is_the_best_that_the_architecture_has(name, attention, tmp_path):
+    folder = save(family(name), tmp_path / name, tokenizer=small.byte_level())
+    loaded = load(folder)
+    assert loaded.model.config._attn_implementation == attention
+    said = f"{name}: attention is eager, as its architecture has no sdpa"
+    assert loaded.notes == ((said,) if attention == "eager" else ())
+    asked = load_model(describe(str(folder)), device="cpu", runtime=Runtime(attention="eager"))
+    assert (asked.model.config._attn_implementation, asked.notes) == ("eager", ())
+
+
+def test_attention_that_the_architecture_lacks_is_refused(tmp_path):
+    folder = save(family("mpt"), tmp_path / "mpt", tokenizer=small.byte_level())
+    with pytest.raises(ModelError, match=r"no sdpa.*runtime\.attention=auto"):
+        load_model(describe(str(folder)), device="cpu", runtime=Runtime(attention="sdpa"))
+
+
+def test_a_model_computes_and_keeps_the_same_in_training_and_in_evaluation(tmp_path):
+    """RWKV would halve the weights of every sixth block for evaluation, and a checkpoint would hold the halves."""
+    deep = family("rwkv")
+    deep = replace(deep, settings={**deep.settings, "num_hidden_layers": 8})
+    model = load(save(deep, tmp_path / "rwkv", tokenizer=small.byte_level())).model
+    ids = torch.arange(3, 13)[None]
+    with torch.no_grad():
+        before = {name: p.clone() for name, p in model.train().named_parameters()}
+        trained = model(input_ids=ids, use_cache=False).logits
+        asked = model.eval()(input_ids=ids, use_cache=False).logits
+    assert torch.equal(trained, asked)
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
 
 
 def test_a_plugins_model_is_taken_and_decodes_greedily_too(llama):

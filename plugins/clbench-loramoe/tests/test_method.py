@@ -117,10 +117,8 @@ def test_wrong_options_are_refused(options, said):
 
 
 def test_a_target_that_the_model_lacks_is_refused(gpt2):
-    with pytest.raises(
-        OptionError, match=r"-o loramoe\.targets: the model has no layer 'gate_proj'; did you mean 'c_proj'"
-    ):
-        small.make_trainer(gpt2, method=Loramoe())
+    with pytest.raises(OptionError, match=r"-o loramoe\.targets: the model has no layer 'c_fo'; did you mean 'c_fc'"):
+        small.make_trainer(gpt2, method=spec().create({"targets": ["c_fo"]}))
 
 
 # --- types of tasks

@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from clbench.base import atomic
 from clbench.base.errors import ModelError, did_you_mean, pydantic_line
+from clbench.models.layers import feed_forward_layers, in_every_block
 from clbench_loramoe.config import ExpertConfig
 from clbench_loramoe.experts import ExpertLinear
 
@@ -41,6 +42,20 @@ def add_to(model: PreTrainedModel, config: ExpertConfig) -> dict[str, ExpertLine
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         model.enable_input_require_grads()  # a frozen embedding gives checkpoints nothing to go back to
     return layers
+
+
+def fitting(model: PreTrainedModel, config: ExpertConfig) -> ExpertConfig:
+    """The configuration with targets that the model has.
+
+    Those that were set, or that each of its blocks has, stay; else the linear layers of its feed-forward parts, by
+    their whole names.
+
+    Raises:
+        ValueError: it has no such layers.
+    """
+    if "targets" in config.model_fields_set or in_every_block(model, config.targets):
+        return config
+    return config.model_copy(update={"targets": tuple(feed_forward_layers(model))})
 
 
 def find(model: nn.Module, targets: Sequence[str]) -> dict[str, nn.Linear | Conv1D]:

@@ -22,7 +22,8 @@ class ExpertConfig(BaseModel):
         dropout: of the experts' input, 0–1; the router sees the input whole.
         dropout_mask: `shared` by all experts, or one mask `per-expert` as in the authors' code, which keeps N times
             the input for the backward pass.
-        targets: names of the linear layers that get experts, as the last part or parts of the module's name.
+        targets: names of the linear layers that get experts, as the last part or parts of the module's name. Where they
+            are not set, and not in every block of the model, the linear layers of its feed-forward parts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
 from clbench.base.errors import OptionError, RunError
-from clbench_loramoe.adapter import add_to
+from clbench.models.layers import linear_layers, within_blocks
+from clbench_loramoe.adapter import add_to, fitting
 from clbench_loramoe.balance import (
     UNKNOWN,
     Balance,
@@ -60,6 +61,8 @@ class Loramoe(Method):
     def __init__(self, options: LoramoeOptions | None = None) -> None:
         super().__init__(options)
         self._layers: dict[str, ExpertLinear] = {}
+        self._targets: list[str] = []
+        self._chosen = False
         self._types: dict[str, int] = {}
         self._how: Balance | None = None
 
@@ -67,12 +70,16 @@ class Loramoe(Method):
         """Put the experts beside their layers, and freeze the rest.
 
         Raises:
-            OptionError: a target that the model does not have.
+            OptionError: a target that the model does not have, or no feed-forward layers.
         """
+        instead = ", ".join(within_blocks(model, linear_layers(model)))
         try:
-            self._layers = add_to(model, self.options)
+            config = fitting(model, self.options)
+            self._layers = add_to(model, config)
         except ValueError as error:
-            raise OptionError(f"-o loramoe.targets: {error}") from error
+            raise OptionError(f"-o loramoe.targets: {error}; the linear layers of its blocks: {instead}") from error
+        self._chosen = config is not self.options
+        self._targets = within_blocks(model, self._layers)
         return model
 
     def make_optimizer(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> Optimizer | None:
@@ -81,6 +88,12 @@ class Loramoe(Method):
         Raises:
             OptionError: the stream has more types than there are groups of experts, or none and `balance` was set.
         """
+        told = run.notes.get("loramoe", {})  # another optimizer for each experience forgets nothing
+        run.note("loramoe", {**told, "layers": len(self._layers), "targets": self._targets})
+        if self._chosen and not told:
+            run.warn(
+                f"loramoe: targets were chosen for this model: {', '.join(self._targets)} (its feed-forward layers)"
+            )
         names = list(dict.fromkeys(run.groups.values()))
         self._types = {task: names.index(group) for task, group in run.groups.items()}
         if self._balances(run, names):
@@ -166,7 +179,7 @@ class Loramoe(Method):
             tasks[task] = {"type": run.groups.get(task), "after": experience.index, "examples": len(sample), **usage}
         size = self.options.experts // self.options.groups
         drawn = utilisation(tasks, types=list(dict.fromkeys(run.groups.values())), size=size)
-        notes = {"experts_per_group": size, "tasks": tasks, "types": by_type(tasks), "utilisation": drawn}
+        notes = {**told, "experts_per_group": size, "tasks": tasks, "types": by_type(tasks), "utilisation": drawn}
         run.note("loramoe", notes)
 
     def _own_experts(self, task: str) -> slice | None:

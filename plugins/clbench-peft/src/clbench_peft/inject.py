@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from clbench.base.errors import did_you_mean
+from clbench.models.layers import linear_layers
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -78,7 +79,7 @@ def inject(model: PreTrainedModel, config: PeftConfig) -> list[str]:
     New parameters draw from torch's global generator, which the core seeds for it.
 
     Raises:
-        ValueError: the configuration does not fit the model.
+        ValueError: the configuration does not fit the model, or leaves nothing to train.
     """
     from peft import inject_adapter_in_model
 
@@ -88,7 +89,12 @@ def inject(model: PreTrainedModel, config: PeftConfig) -> list[str]:
         try:
             inject_adapter_in_model(config, model, adapter_name=ADAPTER)
         except Exception as error:  # whatever a tuner's own code meets in a configuration that it did not check
-            raise ValueError(f"does not fit the model: {' '.join(str(error).split())[:300]}") from error
+            said = " ".join(str(error).split())[:300].rstrip(".")
+            said += " (fused experts take an adapter without dropout only)" if "ParamWrapper" in said else ""
+            raise ValueError(f"does not fit the model: {said}") from error
+    if not any(p.requires_grad for p in model.parameters()):  # peft passes by what a tuner has no layer for
+        conv1d = " (they are Conv1D; lora, dora and olora take them)" if has_conv1d(model) else ""
+        raise ValueError(f"peft's {str(config.peft_type).rpartition('.')[2]} takes none of these layers{conv1d}")
     model.train(training)  # new dropout layers begin in training mode
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         model.enable_input_require_grads()  # a frozen embedding gives checkpoints nothing to go back to
@@ -104,6 +110,18 @@ def adapted_layers(model: torch.nn.Module) -> dict[str, BaseTunerLayer]:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     return {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+
+
+def has_conv1d(model: torch.nn.Module) -> bool:
+    """Whether the blocks' layers are GPT-2's, whose weights are (inputs, outputs)."""
+    from transformers.pytorch_utils import Conv1D
+
+    return any(isinstance(layer, Conv1D) for layer in linear_layers(model).values())
+
+
+def has_weight(layer: BaseTunerLayer) -> bool:
+    """Whether a single weight lies below the adapter, and not the stacked ones of fused experts."""
+    return isinstance(getattr(layer.get_base_layer(), "weight", None), torch.nn.Parameter)
 
 
 def base_weight(layer: BaseTunerLayer) -> torch.nn.Parameter:

@@ -10,7 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from clbench import Footprint, Method, MethodOptions, Run
 from clbench.base.errors import OptionError
-from clbench_peft.inject import inject, make_config
+from clbench.models.layers import within_blocks
+from clbench_peft.inject import adapted_layers, has_conv1d, inject, make_config
+from clbench_peft.targets import Targets, all_linear, for_model, hint, own_targets
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +61,8 @@ class LoraOptions(MethodOptions):
         rank: r of the update (α/r)·BA.
         alpha: α.
         dropout: of the adapter's input, 0–1.
-        targets: names of the layers, or `all-linear`: every linear layer but the head.
+        targets: names of the layers, or `all-linear`: every linear layer but the head. Where they are not set, and not
+            in every block of the model, peft's own for the architecture, or all linear layers of its blocks.
     """
 
     rank: int = Field(default=8, ge=1)
@@ -76,10 +79,15 @@ class Adapter(Method):
     def __init__(self, options: MethodOptions | None = None) -> None:
         super().__init__(options)
         self._warnings: list[str] = []
+        self._adapted: dict[str, Any] = {}
         self._added = 0
 
-    def config(self) -> PeftConfig:
-        """The tuner's configuration."""
+    def targets(self, model: PreTrainedModel) -> Targets:
+        """Which layers get an adapter."""
+        raise NotImplementedError
+
+    def config(self, model: PreTrainedModel, targets: Targets) -> PeftConfig:
+        """The tuner's configuration for this model."""
         raise NotImplementedError
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
@@ -88,16 +96,23 @@ class Adapter(Method):
         Raises:
             OptionError: the configuration does not fit the model.
         """
-        before = _size(model)
+        before, instead = _size(model), hint(model)
         try:
-            self._warnings = inject(model, self.config())
+            targets = self.targets(model)
+            self._warnings = inject(model, self.config(model, targets))
         except ValueError as error:
-            raise OptionError(f"-o {self.label}: {error}") from error
+            raise OptionError(f"-o {self.label}: {error}{instead}") from error
         self._added = _size(model) - before
+        layers = adapted_layers(model)
+        self._adapted = {"layers": len(layers), "targets": within_blocks(model, layers)}
+        if targets.chosen:
+            names = ", ".join(self._adapted["targets"])
+            self._warnings.append(f"targets were chosen for this model: {names} ({targets.chosen})")
         return model
 
     def make_optimizer(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> Optimizer | None:
-        """The protocol's; peft's warnings can be counted now."""
+        """The protocol's; what was adapted can be recorded now, and peft's warnings counted."""
+        run.note(self.label, self._adapted)
         for warning in self._warnings:
             run.warn(f"{self.label}: {warning}")
         self._warnings = []
@@ -120,9 +135,19 @@ class Peft(Adapter):
     options: PeftOptions
     label = "peft"
 
-    def config(self) -> PeftConfig:
+    def targets(self, model: PreTrainedModel) -> Targets:
+        """As the configuration says, or as peft knows the architecture, or all linear layers of the blocks."""
+        if {"target_modules", "target_parameters"}.intersection(self.options.config):
+            return Targets(None)
+        own = own_targets(model, tuner=self.options.tuner)
+        if own is None and self.options.tuner == "LN_TUNING":
+            raise ValueError("peft knows no norms of this architecture: name them in config as target_modules")
+        return all_linear(model) if own is None else Targets(own)
+
+    def config(self, model: PreTrainedModel, targets: Targets) -> PeftConfig:
         """As the options say."""
-        return make_config(self.options.tuner, self.options.config)
+        chosen = {} if targets.modules is None else {"target_modules": targets.modules}
+        return make_config(self.options.tuner, {**chosen, **self.options.config})
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Inject, and say where peft leaves something to its caller that is not done here."""
@@ -143,19 +168,29 @@ class Lora(Adapter):
     label = "lora"
     use_dora: ClassVar[bool] = False
 
-    def config(self) -> PeftConfig:
+    def targets(self, model: PreTrainedModel) -> Targets:
+        """As the options say; what was not set comes from the model."""
+        options = self.options
+        assert isinstance(options, LoraOptions)
+        if isinstance(options.targets, str):
+            return Targets(options.targets)
+        if "targets" in options.model_fields_set:
+            return Targets(list(options.targets))
+        return for_model(model, options.targets, tuner="LORA")
+
+    def config(self, model: PreTrainedModel, targets: Targets) -> PeftConfig:
         """A LoraConfig."""
         options = self.options
         assert isinstance(options, LoraOptions)
-        targets = options.targets if isinstance(options.targets, str) else list(options.targets)
         return make_config(
             "LORA",
             {
                 "r": options.rank,
                 "lora_alpha": options.alpha,
                 "lora_dropout": options.dropout,
-                "target_modules": targets,
+                "target_modules": targets.modules,
                 "use_dora": self.use_dora,
+                "fan_in_fan_out": has_conv1d(model),
             },
         )
 

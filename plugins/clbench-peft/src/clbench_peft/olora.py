@@ -16,9 +16,10 @@ from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
 from clbench.base.errors import OptionError
-from clbench_peft.inject import ADAPTER, adapted_layers, base_weight, forget_moments, tied_layers
+from clbench_peft.inject import ADAPTER, adapted_layers, base_weight, forget_moments, has_weight, tied_layers
 from clbench_peft.method import Lora, LoraOptions
 from clbench_peft.penalty import by_shape, norms, overlap
+from clbench_peft.targets import hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -56,11 +57,12 @@ class Olora(Lora):
         Raises:
             OptionError: the targets do not fit the model, or are not linear layers with a weight of their own.
         """
+        instead = hint(model)
         model = super().prepare_model(model)
         self._layers = adapted_layers(model)
-        wrong = [name for name, layer in self._layers.items() if ADAPTER not in layer.lora_A]
+        wrong = [name for name, layer in self._layers.items() if ADAPTER not in layer.lora_A or not has_weight(layer)]
         if wrong := wrong or tied_layers(model, self._layers):
-            raise OptionError(f"-o olora.targets: {wrong[0]} is no linear layer with a weight of its own")
+            raise OptionError(f"-o olora.targets: {wrong[0]} is no linear layer with a weight of its own{instead}")
         self._groups = by_shape(list(self._layers), {name: self._a(name) for name in self._layers})
         return model
 

@@ -15,8 +15,16 @@ from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
 from clbench.base.errors import OptionError
-from clbench_peft.inject import ADAPTER, adapted_layers, base_weight, forget_moments, make_config, tied_layers
+from clbench_peft.inject import (
+    ADAPTER,
+    adapted_layers,
+    base_weight,
+    forget_moments,
+    make_config,
+    tied_layers,
+)
 from clbench_peft.method import Adapter
+from clbench_peft.targets import Targets, all_linear
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -33,7 +41,8 @@ class OsfOptions(MethodOptions):
     Args:
         frozen: singular directions of each weight that are frozen: a share (0–1) of the smaller dimension, or a number
             (peft's `effective_rank`). The others are trained.
-        targets: names of the layers, or `all-linear`: every linear layer but the head.
+        targets: names of the layers, or `all-linear`: every linear layer but the head. Where they are not set, all
+            linear layers of the blocks.
     """
 
     frozen: Number | Share = 0.5
@@ -52,16 +61,16 @@ class Osf(Adapter):
         super().__init__(options)
         self._layers: dict[str, Any] = {}
 
-    def config(self) -> PeftConfig:
-        """An OSFConfig."""
+    def targets(self, model: PreTrainedModel) -> Targets:
+        """As the options say; what was not set is all linear layers of the model's blocks."""
         targets = self.options.targets
-        return make_config(
-            "OSF",
-            {
-                "effective_rank": self.options.frozen,
-                "target_modules": targets if isinstance(targets, str) else list(targets),
-            },
-        )
+        if "targets" in self.options.model_fields_set:
+            return Targets(targets if isinstance(targets, str) else list(targets))
+        return Targets(all_linear(model).modules)
+
+    def config(self, model: PreTrainedModel, targets: Targets) -> PeftConfig:
+        """An OSFConfig."""
+        return make_config("OSF", {"effective_rank": self.options.frozen, "target_modules": targets.modules})
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Decompose every targeted weight.
