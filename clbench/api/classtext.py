@@ -15,7 +15,7 @@ import symtable
 import sys
 import textwrap
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ from clbench.base.errors import PluginError, short
 
 _CONSTANTS = (bool, int, float, str, bytes, type(None))
 Definition = type | types.FunctionType
+Import = tuple[str, str, str]
+"""Module, name in it (none for the module itself), and what it is called here."""
 
 
 def class_text(cls: type) -> str:
@@ -33,7 +35,7 @@ def class_text(cls: type) -> str:
     """
     parts = _Parts(cls.__name__, cls.__module__, _namespace(cls))
     parts.define(cls)
-    blocks = ["\n".join(sorted(parts.imports)), "\n".join(sorted(parts.constants)), *parts.definitions.values()]
+    blocks = [_import_block(parts.imports), "\n".join(sorted(parts.constants)), *parts.definitions.values()]
     return "\n\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -64,7 +66,7 @@ class _Parts:
     owner: str
     module: str
     namespace: Mapping[str, Any]
-    imports: set[str] = field(default_factory=set)
+    imports: set[Import] = field(default_factory=set)
     constants: set[str] = field(default_factory=set)
     definitions: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
@@ -81,11 +83,11 @@ class _Parts:
     def take(self, name: str, value: Any) -> None:
         """Whatever a name stands for."""
         if isinstance(value, types.ModuleType):
-            self.imports.add(f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}"))
+            self.imports.add((value.__name__, "", name))
         elif isinstance(value, Definition) and value.__module__ == self.module and value.__name__ == name:
             self.define(value)
         elif place := _place(value, but=self.module):
-            self.imports.add(f"from {place[0]} import {place[1]}" + ("" if place[1] == name else f" as {name}"))
+            self.imports.add((*place, name))
         elif _is_constant(value):
             self.constants.add(f"{name} = {value!r}")
         else:
@@ -96,11 +98,30 @@ class _Parts:
 
 
 def _place(value: Any, *, but: str) -> tuple[str, str] | None:
-    """Module and name by which others can import a value."""
+    """Module and name by which others can import a value: of several the outermost, which is the public one."""
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None) or getattr(value, "_name", None)
     if not (isinstance(module, str) and isinstance(name, str)) or module in (but, "__main__"):
         return None
-    return (module, name) if getattr(sys.modules.get(module), name, None) is value else None
+    parts = module.split(".")
+    outer = (".".join(parts[:size]) for size in range(1, len(parts) + 1))
+    return next(((one, name) for one in outer if getattr(sys.modules.get(one), name, None) is value), None)
+
+
+def _import_block(imports: Iterable[Import]) -> str:
+    """Import statements, the standard library's before the others."""
+    groups: dict[bool, list[str]] = {True: [], False: []}
+    whole = sorted((module, name) for module, member, name in imports if not member)
+    for module, name in whole:
+        groups[_is_standard(module)].append(f"import {module}" + ("" if module == name else f" as {name}"))
+    for module in sorted({module for module, member, _ in imports if member}):
+        members = sorted((member, name) for one, member, name in imports if one == module and member)
+        listed = ", ".join(member if member == name else f"{member} as {name}" for member, name in members)
+        groups[_is_standard(module)].append(f"from {module} import {listed}")
+    return "\n\n".join("\n".join(lines) for lines in groups.values() if lines)
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _is_constant(value: Any) -> bool:

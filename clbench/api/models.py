@@ -1,7 +1,8 @@
 """A model in memory as `--model` takes one: saved to a folder of its own, so that it is known by its content.
 
-The folder is what `save_pretrained` writes, so a model in memory and the same model from its folder have one hash, and
-their runs one R. A run loads its own copy from there; with `copy=False` it trains the caller's model itself.
+The folder is what `save_pretrained` writes, or the one that the model came from where it is still the same; so a model
+in memory and the same model from its folder have one hash, and their runs one R. A run loads its own copy from there;
+with `copy=False` it trains the caller's model itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from clbench.api.origins import origin
 from clbench.base.errors import ModelError
 from clbench.plugins.hookspecs import hookimpl
 
@@ -50,7 +52,12 @@ def model_name(model: Any) -> str:
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> Path:
-    """Write a model's folder below another one, as `save_pretrained` does.
+    """A folder that holds a model: where it came from, if it is still the same, else one that is written here.
+
+    Args:
+        model: in memory.
+        tokenizer: its tokenizer.
+        folder: below which it is written, as `save_pretrained` does.
 
     Raises:
         ModelError: it cannot be saved.
@@ -61,7 +68,7 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> Path:
         tokenizer.save_pretrained(path)
     except Exception as error:  # whatever the library raises of a model that it cannot write
         raise ModelError(f"model=({type(model).__name__}, …): cannot be saved ({str(error)[:200]})") from error
-    return path
+    return origin(model, path) or path
 
 
 class Lent:

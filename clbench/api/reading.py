@@ -132,10 +132,10 @@ def compare(
     Raises:
         ClbenchError: no such board, row or metric, or no seed and order that both ran.
     """
-    records = board_records(board, Path(leaderboards_dir or home.leaderboards_dir()))
+    parsed = [parse_pair(one) for one in pairs]
     found = compare_rows(
-        records,
-        pairs=[parse_pair(one) for one in pairs],
+        board_records(board, Path(leaderboards_dir or home.leaderboards_dir())),
+        pairs=parsed,
         summaries=registry().summary_specs(),
         metrics=metrics or METRICS,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
 from clbench.api.result import Result, Results
 from clbench.base.errors import OptionError, RunError
@@ -27,10 +27,22 @@ def _taking(
         said = [f"    {name}: {option.help}" for name, option in _named().items()]
         call.__name__, call.__qualname__, call.__module__ = function.__name__, function.__name__, function.__module__
         call.__doc__ = (function.__doc__ or "").replace("    OPTIONS", "\n".join(f"    {line}" for line in said))
-        call.__signature__ = inspect.signature(request, eval_str=True)  # type: ignore[attr-defined]
+        call.__signature__ = _signature(request, function)  # type: ignore[attr-defined]
         return call
 
     return taking
+
+
+def _signature(request: Callable[..., Request], function: Callable[..., Any]) -> inspect.Signature:
+    """The request's, without what is said of its fields for the command line."""
+    found = inspect.signature(request, eval_str=True).parameters.values()
+    plain = [
+        one.replace(
+            annotation=get_args(one.annotation)[0] if hasattr(one.annotation, "__metadata__") else one.annotation
+        )
+        for one in found
+    ]
+    return inspect.Signature(plain, return_annotation=function.__annotations__["return"])
 
 
 def _named() -> dict[str, Any]:

@@ -6,12 +6,11 @@ import sys
 import pytest
 from rich.console import Console
 
-from clbench.base.progress import BarProgress, LineProgress, Progress, make_progress
+from clbench.base.progress import BarProgress, LineProgress, Place, Progress, make_progress
 
 
 def use(progress):
-    with progress.shown():
-        progress.say("run 1 of 1: [mine]")
+    with progress.shown(), progress.run(Place("[mine]", 1, 1, 2)):
         with progress.task("train 1/2 word", total=3):
             for step in range(3):
                 progress.advance(1, note=f"loss {3 - step:.1f}")
@@ -46,6 +45,20 @@ def test_a_bar_shows_the_name_the_count_and_the_time_that_is_left():
     assert "[mine]" in screen.getvalue(), "names from outside are no markup"
 
 
+def test_there_is_a_bar_for_the_phase_for_the_run_and_for_the_whole():
+    screen = io.StringIO()
+    progress = BarProgress(Console(file=screen, force_terminal=True, width=120))
+    with progress.shown(), progress.run(Place("mine", 2, 3, 5)):
+        for number in (1, 2):
+            with progress.task(f"phase {number}", total=4):
+                progress.advance(3)
+                shown = [(one.description, one.completed, one.total) for one in progress.bars.tasks]
+    assert shown == [("whole", 1, 3), ("run", 1, 5), ("phase 2", 3, 4)]
+    assert progress.bars.task_ids == []
+    with progress.shown(), progress.run(Place("mine", 1, 1, 5)):
+        assert [one.description for one in progress.bars.tasks] == ["run"]
+
+
 def test_a_bar_goes_away_when_its_task_fails():
     progress = BarProgress(Console(file=io.StringIO(), force_terminal=True))
     with pytest.raises(ValueError, match="stop"), progress.shown(), progress.task("train", total=4):
@@ -58,6 +71,8 @@ def test_the_one_that_suits_standard_error_is_made(monkeypatch, capsys):
     use(make_progress(quiet=True))
     assert capsys.readouterr() == ("", "")
     assert isinstance(make_progress(), LineProgress)
+    assert type(make_progress(lines=False)) is Progress, "a library is quiet where nobody looks on"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     assert isinstance(make_progress(), BarProgress)
+    assert isinstance(make_progress(lines=False), BarProgress)
