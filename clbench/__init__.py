@@ -24,6 +24,7 @@ _PUBLIC = {
     "Experience": "clbench.methods.method",
     "export_method": "clbench.api.exporting",
     "Footprint": "clbench.methods.method",
+    "forget": "clbench.forgetting.forget",
     "Lost": "clbench.api.result",
     "Method": "clbench.methods.method",
     "MethodOptions": "clbench.methods.method",
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from clbench.api.table import Table as Table
     from clbench.base.errors import ClbenchError as ClbenchError
     from clbench.data.example import Example as Example
+    from clbench.forgetting.forget import forget as forget
     from clbench.methods.method import Experience as Experience
     from clbench.methods.method import Footprint as Footprint
     from clbench.methods.method import Method as Method

@@ -1,6 +1,6 @@
-"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `models/`, `runs/` and `leaderboards/` when it is set.
+"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `models/`, `answers/`, `runs/`, `leaderboards/` if set.
 
-Without it, runs and boards go to the present folder, registered data and kept models to the user's data folder.
+Without it, runs and boards go to the present folder; registered data, kept models and answers to the user's own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def data_dir() -> Path:
 def models_dir() -> Path:
     """Folder of models that `clbench model add` keeps."""
     return _kept() / "models"
+
+
+def answers_dir() -> Path:
+    """Folder of models' answers to probes, by content."""
+    return _kept() / "answers"
 
 
 def _kept() -> Path:

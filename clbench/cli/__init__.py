@@ -3,7 +3,7 @@
 In: words of a user. Out: tables, one JSON document or a line that says what is wrong. A change here may touch what is
 said and never what is computed: a command calls one function of a room below and shows what it gives.
 
-Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 3 not verified; 130 interrupted.
+Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 3 not verified; 4 something is lost; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from clbench.cli import (
     check,
     compare,
     data,
+    forget,
     leaderboard,
     ls,
     metrics,
@@ -90,7 +91,22 @@ def _options(
     pass
 
 
-for _module in (run, ls, show, metrics, score, leaderboard, compare, report, data, model, validate, check, plugins):
+for _module in (
+    run,
+    ls,
+    show,
+    metrics,
+    score,
+    leaderboard,
+    compare,
+    forget,
+    report,
+    data,
+    model,
+    validate,
+    check,
+    plugins,
+):
     _module.register(app)
 
 

@@ -65,10 +65,11 @@ def load_probe_data(plan: StreamPlan, *, world: World, data_dir: Path | None = N
     Raises:
         DataError: no such source, or it cannot be read.
     """
-    return [_load(probe, world=world, data_dir=data_dir) for probe in plan.probes]
+    return [load_probe(probe, world=world, data_dir=data_dir) for probe in plan.probes]
 
 
-def _load(probe: PlannedProbe, *, world: World, data_dir: Path | None) -> ProbeData:
+def load_probe(probe: PlannedProbe, *, world: World, data_dir: Path | None = None) -> ProbeData:
+    """The records of one probe; see `load_probe_data`."""
     task = probe.task
     if probe.external is not None:
         return ProbeData(task, (), (), "", source="external", plan=probe, external=probe.external)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clbench.data.bare import questions, training_texts
 from clbench.data.example import Example
 from clbench.data.formed import load_formed, spread
 from clbench.data.overlap import Overlap, overlap
 from clbench.data.records import Reading, read_examples
 from clbench.data.tokenising import Encoded, Encoder
-from clbench.engine.contamination import questions, training_texts
 from clbench.spec.task import Files, Task
 
 MOST = 10_000  # records that are tokenised; of larger files an even share

@@ -7,19 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.progress import Progress
-from clbench.data.probes import ProbeData, is_foreign
+from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.engine.drafts import Draft
+from clbench.evaluation.asking import ask
+from clbench.evaluation.draft import Draft
 from clbench.methods.episodes import due
 from clbench.methods.methodspec import Regime
 from clbench.metrics.matrix import Cell, ResultMatrix, Row
-from clbench.runs.predictions import Prediction, Scores, predictions_path, save, score
+from clbench.runs.predictions import Scores, predictions_path, save, score
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.scoring.spec import ScorerSpec
 
 if TYPE_CHECKING:
-    from clbench.evaluation.evaluator import Answers, Evaluator, OnBatch
+    from clbench.evaluation.evaluator import Answers, Evaluator
 
 ROLES = ("strict", "lenient")
 
@@ -118,7 +119,8 @@ class Scorekeeper:
             self.progress.advance(len(answers))
             self.on_batch()
 
-        predictions = self._ask(model, data, on_batch=on_batch, known=draft.read(len(data.test)))
+        known = draft.read(len(data.test))
+        predictions = ask(self.evaluator, model, data, on_batch=on_batch, known=known)
         if self.run_dir.writable:
             self.files[path.relative_to(self.run_dir.path).as_posix()] = save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
@@ -127,33 +129,6 @@ class Scorekeeper:
                 message = f"{task.name}: {kind} answers in evaluation"
                 self.warnings[message] = self.warnings.get(message, 0) + number
         return scores
-
-    def _ask(self, model: Any, data: TaskData, *, on_batch: OnBatch, known: Answers) -> list[Prediction]:
-        task, probe = data.task, is_foreign(data)
-        if isinstance(data, ProbeData) and data.external is not None:
-            return self._ask_external(model, data)
-        if task.measure == "choice":
-            return self.evaluator.choose(model, data.test, probe=probe, on_batch=on_batch, known=known)
-        return self.evaluator.predict(
-            model,
-            data.test,
-            max_new_tokens=task.max_new_tokens,
-            stop=task.stop,
-            probe=probe,
-            on_batch=on_batch,
-            known=known,
-        )
-
-    def _ask_external(self, model: Any, data: ProbeData) -> list[Prediction]:
-        assert data.external is not None
-        model.eval()
-        judged = data.external.measure(
-            getattr(model, "module", model),
-            self.evaluator.encoder.tokenizer,
-            batch_size=self.evaluator.runtime.eval_batch,
-            limit=data.plan.examples,
-        )
-        return [Prediction(one.prompt, one.prediction(), one.answer) for one in judged]
 
     def _probe(self, model: Any, row: int, data: ProbeData) -> float:
         """A probe's number: its score in the ranking role, or its mean loss."""

@@ -29,11 +29,16 @@ def render(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -> 
         [contents(subjects), comparison(subjects, summaries=summaries)] if several else None,
         [run_section(one, number=number, summaries=summaries) for number, one in enumerate(subjects)],
     ]
-    return f"<!DOCTYPE html>\n{tag('html', _head(subjects), tag('body', tag('main', body)), lang='en')}\n"
-
-
-def _head(subjects: Sequence[Subject]) -> Html:
     named = _joined(one.method.label for one in subjects)
+    return f"<!DOCTYPE html>\n{tag('html', head(named), tag('body', tag('main', body)), lang='en')}\n"
+
+
+def head(named: str) -> Html:
+    """A page's head.
+
+    Args:
+        named: what the page is of.
+    """
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return tag(
         "head",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from clbench.spec.frozen import Frozen
 from clbench.spec.task import Name
 
@@ -14,9 +16,11 @@ class ProbeGroup(Frozen):
         summary: one line for people.
         probes: names of its probes.
         source: who groups them so.
+        examples: records of each at most, where the user does not say.
     """
 
     group: Name
     summary: str
     probes: tuple[Name, ...]
     source: str = ""
+    examples: int | None = Field(default=None, ge=1)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clbench.data.bare import questions
 from clbench.data.example import Example
 from clbench.data.overlap import tokens
-from clbench.engine.contamination import overlaps, questions
+from clbench.engine.contamination import overlaps
 
 WORDS = [f"{a}{b}" for a in ("ba", "ko", "mi", "tu", "se", "lo") for b in ("ra", "net", "fil", "dom", "gus")]
 HEAD, CUE = "Below is a question that must be answered in a few words, as well as you can.\nQuestion: ", "\nAnswer:"
