@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from clbench.cli import options
 
 if TYPE_CHECKING:
     from clbench.data.sources import TaskData
@@ -79,14 +76,16 @@ def forget(
     device: Annotated[Device, Option(help="Where both are asked.")] = Device.auto,
     batch: Annotated[int, Option(help="Prompts a batch.", min=1)] = 32,
     fresh: Annotated[bool, Option("--fresh", help="Ask anew what is kept.")] = False,
-    allow_code: options.AllowCode = False,
-    allow_task_code: options.AllowTaskCode = False,
-    trust_remote_code: options.TrustRemoteCode = False,
+    allow_code: Annotated[bool, Option("--allow-code", help="Let probes run what models write, in a sandbox.")] = False,
+    allow_task_code: Annotated[
+        bool, Option("--allow-task-code", help="Let your lm-eval task files run their Python.")
+    ] = False,
+    trust_remote_code: Annotated[bool, Option("--trust-remote-code", help="Run code of a Hub model.")] = False,
     markdown: Annotated[Path | None, Option(help="Write the result for a pull request here.")] = None,
     junit: Annotated[Path | None, Option(help="Write JUnit XML here.")] = None,
     html: Annotated[Path | None, Option(help="Write one HTML page here.")] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: Annotated[bool, Option("--json", help="Print one JSON document.")] = False,
+    quiet: Annotated[bool, Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Ask two models the same records: what did the second one lose? Exit code 4 if anything."""
     from clbench.base import consent
@@ -98,7 +97,7 @@ def forget(
     if len(models) > 2:
         raise OptionError(f"clbench forget takes two models, BASE and TUNED, got {len(models)}")
     if allow_code:
-        os.environ[sandbox.SWITCH] = "1"
+        sandbox.allow()
     if allow_task_code:
         consent.allow_task_code()
     more, protocol = _stream(stream, data or [], trust=trust_remote_code)
