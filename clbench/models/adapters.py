@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ModelError
 from clbench.base.hashing import digest, file_digest
+from clbench.models.folder import check_regular, read_json
 from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ def describe(folder: Path, find: Callable[[str, str | None], ModelRef]) -> Model
     Raises:
         ModelError: the adapter is damaged, its base is not to be had, or it is of a kind that cannot be merged.
     """
-    config = _read(folder)
+    check_regular(folder)
+    config = read_json(folder / CONFIG)
     name = config.get("base_model_name_or_path")
     if not isinstance(name, str) or not name:
         raise ModelError(f"{folder / CONFIG}: names no base model; write base_model_name_or_path")
@@ -67,17 +67,6 @@ def describe(folder: Path, find: Callable[[str, str | None], ModelRef]) -> Model
         adapter=str(folder),
         revision=base.revision,
     )
-
-
-def _read(folder: Path) -> Mapping[str, Any]:
-    path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON ({type(error).__name__})") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path}: must be a JSON object")
-    return config
 
 
 def _beside(name: str, folder: Path) -> str:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import home
 from clbench.base.errors import ModelError
-from clbench.base.hashing import digest, file_digest
-from clbench.models import adapters, gguf
+from clbench.models import adapters, folder, gguf
 from clbench.models.padding import Padding
+from clbench.models.panics import panics_are_errors
 from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -28,14 +26,6 @@ if TYPE_CHECKING:
 
 BUNDLED = "clbench/tiny"
 _BUNDLED_FOLDER = Path(__file__).parent.parent / "tiny"
-_IDENTITY_FILES = (
-    "*.safetensors",
-    "config.json",
-    "generation_config.json",  # its additional end tokens are used
-    *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
-    *("vocab.json", "merges.txt", "added_tokens.json"),
-    *("sentencepiece.bpe.model", "spiece.model", "*.tiktoken", "chat_template.jinja"),
-)
 
 
 def describe(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> ModelRef:
@@ -45,64 +35,14 @@ def describe(name: str, *, revision: str | None = None, trust_remote_code: bool 
         ModelError: a folder that holds no model, or a Hub id that cannot be reached.
     """
     if name == BUNDLED:
-        return _folder_ref(BUNDLED, _BUNDLED_FOLDER)
-    folder = Path(name).expanduser()
-    if home.is_dir(folder):
-        _check_folder(folder)
-        _check_index(folder)
-        return _folder_ref(folder.resolve().name, folder, trust_remote_code=trust_remote_code)
-    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return folder.describe(_BUNDLED_FOLDER, name=BUNDLED)
+    path = Path(name).expanduser()
+    if home.is_dir(path):
+        return folder.describe(path, name=path.resolve().name, trust_remote_code=trust_remote_code)
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"{name}: is no folder; give a folder with a saved model, a Hub id, or {BUNDLED}")
     commit = _hub_revision(name, revision)
     return ModelRef(name, name, commit, local=False, trust_remote_code=trust_remote_code, revision=commit)
-
-
-def _check_folder(folder: Path) -> None:
-    config = folder / "config.json"
-    if not config.is_file():
-        raise ModelError(f"{folder}: is no model folder: config.json is missing (save one by model.save_pretrained)")
-    try:
-        json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{config}: cannot be read as JSON ({error})") from error
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"{folder}: holds no *.safetensors weights (pickled ones are never loaded); "
-            "save it again by model.save_pretrained"
-        )
-
-
-def _check_index(folder: Path) -> None:
-    """The index of sharded weights may name files of its own folder alone: only those are part of the model's hash."""
-    path = folder / "model.safetensors.index.json"
-    if not path.is_file():
-        return
-    try:
-        names = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(f"{path}: is no index of weights ({type(error).__name__})") from error
-    for name in sorted(map(str, names)):
-        if Path(name).name != name:
-            raise ModelError(f"{path}: names weights outside its folder ({name}); put them beside it")
-
-
-def _folder_ref(name: str, folder: Path, *, trust_remote_code: bool = False) -> ModelRef:
-    own_code = folder.rglob("*.py") if trust_remote_code else ()
-    paths = sorted({*own_code, *(path for pattern in _IDENTITY_FILES for path in folder.glob(pattern))})
-    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
-    _check_card(folder, files)
-    return ModelRef(name, str(folder), digest(files), local=True, files=files, trust_remote_code=trust_remote_code)
-
-
-def _check_card(folder: Path, files: Mapping[str, str]) -> None:
-    """A model card that states hashes, as the bundled model's does, must be right."""
-    card = folder / "MODEL_CARD.md"
-    stated = re.findall(r"sha256 of (\S+) \| `([0-9a-f]{64})`", card.read_text("utf-8")) if card.is_file() else []
-    for name, expected in stated:
-        if files.get(name) != expected:
-            raise ModelError(
-                f"{folder / name}: is damaged or missing (its SHA-256 is not the model card's); install it again"
-            )
 
 
 def _hub_revision(name: str, revision: str | None) -> str:
@@ -164,12 +104,14 @@ def load_model(
         raise ModelError(
             f"model {ref.name!r}: the tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not fit"
         )
-    _use_greedy_decoding(model, tokenizer)
+    _use_greedy_decoding(model, tokenizer, name=ref.name)
     _keep_weights_as_they_are(model)
     if runtime.gradient_checkpointing:
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         enable()  # the name before transformers 5.2x
-    return LoadedModel(model.to(device), tokenizer, notes)  # type: ignore[arg-type]
+    model.to(device)  # type: ignore[arg-type]
+    folder.check_finite(model, name=ref.name)
+    return LoadedModel(model, tokenizer, notes)
 
 
 def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
@@ -182,8 +124,10 @@ def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
 
     _silence()
     own = ref.adapter and (Path(ref.adapter) / "tokenizer_config.json").is_file()
+    where, how = (ref.adapter, {}) if own else (ref.location, _revision(ref))
     try:
-        return AutoTokenizer.from_pretrained(ref.adapter if own else ref.location, **({} if own else _revision(ref)))
+        with panics_are_errors():
+            return AutoTokenizer.from_pretrained(where, **how)
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({_first_line(error)})") from error
 
@@ -203,9 +147,13 @@ def load_config(ref: ModelRef) -> Any:
 
 
 def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    load_config(ref)  # its own complaint comes first
+    config = load_config(ref)  # its own complaint comes first
     try:
+        if ref.local and not ref.gguf:
+            folder.check_size(ref, config)
         (model, info), notes = _with_attention(ref, runtime.attention)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
     notes = (*notes, *_check_weights(ref, info))
@@ -272,12 +220,12 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
-def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any) -> None:
+def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any, *, name: str) -> None:
     """Forget the checkpoint's own sampling settings; keep its additional end tokens."""
     from transformers import GenerationConfig
 
     own = model.generation_config.eos_token_id if model.generation_config is not None else None
-    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    ends = {tokenizer.eos_token_id, *folder.check_ends(own, where=f"model {name!r}")} - {None}
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=sorted(ends), pad_token_id=pad)
 
