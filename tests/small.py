@@ -320,7 +320,7 @@ def registry_with(*specs: Any, observer: Any = None) -> Any:
     return Registry(plugins)
 
 
-def make_request(stream: Path, method: str | Sequence[str], *, model: Path, home: Path, **changes: Any) -> Any:
+def make_request(stream: Path, method: str | Sequence[str], *, model: Path | str, home: Path, **changes: Any) -> Any:
     """What `clbench run` makes of its arguments."""
     from clbench.engine.proberequest import ProbeRequest
     from clbench.engine.request import Request
@@ -351,7 +351,7 @@ def run_stream(
     stream: Path,
     method: str | Sequence[str] = "sequential",
     *,
-    model: Path,
+    model: Path | str,
     home: Path,
     lab: Any = None,
     **changes: Any,

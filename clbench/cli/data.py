@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clbench.data.audit import TaskAudit
     from clbench.data.example import Example
     from clbench.data.tokenising import Encoder
-    from clbench.engine.look import Ceiling
+    from clbench.evaluation.look import Ceiling
     from clbench.spec.protocol import Protocol
     from clbench.spec.task import Task
 
@@ -121,7 +121,7 @@ def look(
 
     from clbench.cli import looking, output
     from clbench.data.tokenising import make_encoder
-    from clbench.engine.look import look as look_at
+    from clbench.evaluation.look import look as look_at
     from clbench.models.loading import load_tokenizer
     from clbench.models.naming import find_model
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clbench.cli import output
 
 if TYPE_CHECKING:
-    from clbench.engine.look import Lengths, Look, Piece
+    from clbench.evaluation.look import Lengths, Look, Piece
 
 MOST_TEXT, MOST_TOKENS = 2000, 60  # characters and tokens that are shown of each part
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from clbench.base.errors import RunError, pydantic_line
-from clbench.engine.contamination import overlaps
 from clbench.engine.probechange import probe_changes
 from clbench.engine.scorekeeper import Scorekeeper
+from clbench.evaluation.contamination import overlaps
 from clbench.models import device
 from clbench.runs import secrets
 from clbench.runs.record import Ceiling, Costs, FootprintPart, OverlapPart, Record

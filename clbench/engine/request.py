@@ -17,6 +17,7 @@ from clbench.base import home
 from clbench.base.errors import OptionError, did_you_mean, short
 from clbench.methods.method import Method
 from clbench.models.loading import BUNDLED
+from clbench.runs.runconfig import SaveModel
 from clbench.spec.frozen import Frozen
 from clbench.spec.schedule import Schedule
 
@@ -159,6 +160,9 @@ class Request(Frozen):
     ] = False
 
     # --- where it goes, and what is said
+    save_model: Annotated[
+        SaveModel | None, Option("Keep the trained model as a folder that loads anywhere: end, or each task's.", str)
+    ] = None
     fresh: Annotated[bool, Option("Run again what is already finished.", bool)] = False
     runs_dir: Annotated[Path, Option("Where run directories go [default: runs].", Path)] = Field(
         default_factory=home.runs_dir

@@ -16,6 +16,7 @@ from clbench.base.progress import Progress
 from clbench.engine import lesson
 from clbench.engine.drafts import drop_drafts, drop_rows, tidy
 from clbench.engine.fixed import Fixed, find_devices, fix
+from clbench.engine.keeping import keep
 from clbench.engine.moving import Moving
 from clbench.engine.reckoning import make_record
 from clbench.engine.resume import Cursor, stop_signal
@@ -108,7 +109,18 @@ class Runner:
             self._continue(saved)
         plan = fixed.config.plan
         every = [Episode(0, ()), *episodes(fixed.config.choice.regime, len(plan.tasks))]
+        self.last = every[-1].row
+        if fixed.config.save_model:
+            self._check_savable()
         return [one for one in every if one.row >= self.start.row]
+
+    def _check_savable(self) -> None:
+        """Before hours of training, not after them."""
+        from clbench.models.saving import check_savable
+
+        if self.devices.sharded:
+            raise RunError("--save-model: a model in parts over several processes cannot be saved yet; leave it out")
+        check_savable(self.moving.stage.run.model, method=self.fixed.config.choice.name)
 
     def _announce(self, method: Method, *, saved: Mapping[str, Any] | None) -> None:
         """Say in `run.json` what is run, and that it is."""
@@ -138,7 +150,6 @@ class Runner:
             fixed.say(one)
         self.warnings = dict.fromkeys((*told, *config.notes()), 1)
         encoder = make_encoder(loaded.tokenizer, protocol)
-        add_end(loaded.model, encoder.end)
         self.ceilings = ceilings(config, encoder, window=window(loaded.model), scorer=fixed.registry.scorer)
         tell(self.ceilings, warnings=self.warnings, say=fixed.say)
         evaluator = Evaluator(
@@ -168,6 +179,7 @@ class Runner:
 
     def _stage(self, method: Method, loaded: LoadedModel, encoder: Any) -> Stage:
         """The method takes over a base model; what it has to say of that is said before it learns."""
+        add_end(loaded.model, encoder.end)
         known = set(self.warnings)
         made = stage(
             self.fixed.config,
@@ -237,9 +249,11 @@ class Runner:
         """One row of R, where it is due."""
         moving, run = self.moving, self.moving.stage.run
         self.fixed.run_dir.event("measuring", row=row)
-        with moving.clock.running("eval"), moving.method.evaluating(run):
-            moving.guards.look(run, row=row)
-            scores = moving.scores.measure(run.model, row=row)
+        with moving.method.evaluating(run):  # what is measured is what is kept
+            with moving.clock.running("eval"):
+                moving.guards.look(run, row=row)
+                scores = moving.scores.measure(run.model, row=row)
+            keep(self.fixed, moving, row=row, last=self.last)
         if scores:
             self.fixed.emit("clbench_eval_end", after=row, scores=scores)
 

@@ -90,6 +90,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
             probes,
             request.command(),
             template,
+            request.save_model,
         )
         for choice in choices
         for plan in plans
@@ -208,6 +209,8 @@ def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record 
         with contextlib.suppress(RecordError), _held(run_dir):
             run_dir.write_state(status="finished", error=None)
             tidy(run_dir, keep_checkpoints=False)
+    if config.save_model and not (run_dir.path / "model").is_dir():
+        progress.say(f"{run_dir.run_id} is finished and kept no model; --fresh runs it again and keeps it")
     now = code_hashes({"clbench": "clbench", **modules_of(config)})
     if others := ", ".join(changed(record.provenance.get("code", {}), now)):
         progress.say(f"{run_dir.run_id} is finished; the code of {others} has changed since: --fresh runs it again")

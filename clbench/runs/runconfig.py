@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from clbench.base.hashing import digest
 from clbench.data.probes import ProbeData, is_foreign
@@ -18,6 +18,8 @@ from clbench.runs.record import Board, MethodPart, slug
 from clbench.scoring import VERSION as SCORER_VERSION
 from clbench.spec.protocol import Runtime
 from clbench.spec.stream import StreamPlan
+
+SaveModel: TypeAlias = Literal["end", "each"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class RunConfig:
         probes: records of what is scored and never trained on.
         command: that asks for it.
         template: hash of the chat template that prompts go through, if they do.
+        save_model: whether the trained model is kept, and when; no part of what the run is.
     """
 
     plan: StreamPlan
@@ -47,6 +50,7 @@ class RunConfig:
     probes: tuple[ProbeData, ...] = ()
     command: tuple[str, ...] = ()
     template: str | None = None
+    save_model: SaveModel | None = None
 
     def board(self) -> Board:
         """What this run may be compared with."""

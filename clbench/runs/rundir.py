@@ -4,6 +4,7 @@ run.json        the resolved configuration, provenance and status
 events.jsonl    what happened when, appended
 predictions/    one file for each cell of R
 checkpoints/    the last two, until the run is finished
+model/          what was trained, where it was asked for: at the end, or a folder a task
 matrix.json     R so far, as `clbench metrics` reads it
 record.json     the finished run's record
 """

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clbench.data.example import Example
-from clbench.engine.look import Repeats, repeats, shared
+from clbench.evaluation.look import Repeats, repeats, shared
 
 RECORDS = [
     {"prompt": "Repeat: red\nAgain:", "answer": " red", "id": 1},

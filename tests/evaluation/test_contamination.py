@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clbench.data.bare import questions
 from clbench.data.example import Example
 from clbench.data.overlap import tokens
-from clbench.engine.contamination import overlaps
+from clbench.evaluation.contamination import overlaps
 
 WORDS = [f"{a}{b}" for a in ("ba", "ko", "mi", "tu", "se", "lo") for b in ("ra", "net", "fil", "dom", "gus")]
 HEAD, CUE = "Below is a question that must be answered in a few words, as well as you can.\nQuestion: ", "\nAnswer:"
