@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHARE = 0.5  # of what is free; the rest is for what no estimate counts
-MOST = 2**29  # bytes an inference batch takes on a CPU, which a larger one makes no faster
+MOST = 2**28  # bytes an inference batch takes on a CPU, which a larger one makes no faster
 FP32 = 4
 CGROUPS = Path("/sys/fs/cgroup")
 SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "not enough memory")

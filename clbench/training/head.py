@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch.utils.checkpoint import checkpoint
 
-CHUNK = 2**27
+CHUNK = 2**26
 """Bytes of fp32 logits that are held at once."""
 CLOSE = 1e-2  # of the logits' size; what a model does behind its head (a cap, a factor) changes them by far more
 

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from clbench.spec.protocol import Protocol, Runtime
 
 
+COUNTED = {
+    "prompt_truncated": "prompt_truncated",
+    "answer_truncated": "answer_truncated",
+    "merged": "whose answer begins with a token of its own, which the tokenizer would have joined to the prompt",
+}
+"""What happened to examples on their way to tokens, as a record's warnings have it."""
+
+
 @dataclass(slots=True)
 class TrainCounts:
     """What training cost, in units that do not depend on the machine.
@@ -156,9 +164,9 @@ class Trainer:
 
     def _encode(self, data: Sequence[Example], *, label: str) -> list[Encoded]:
         encoded, counts = self.encoder.examples(data)
-        for name in ("prompt_truncated", "answer_truncated", "merged"):
+        for name, what in COUNTED.items():
             if number := getattr(counts, name):
-                self.run.warnings[f"{label}: training examples {name}"] = number
+                self.run.warnings[f"{label}: training examples {what}"] = number
         return encoded
 
     def _steps(self, size: int, *name: str | int) -> list[list[int]]:

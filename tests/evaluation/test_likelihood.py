@@ -13,8 +13,10 @@ from clbench.data.example import Example
 from clbench.data.tokenising import Encoder
 from clbench.evaluation import likelihood
 from clbench.evaluation.evaluator import Evaluator
+from clbench.models import memory
 from clbench.scoring import choices
 from clbench.spec.protocol import Protocol, Runtime
+from clbench.training import head
 
 CLOSE = {"rel": 1e-5, "abs": 1e-5}
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -359,3 +361,37 @@ def test_answers_from_before_an_interruption_are_not_asked_again(monkeypatch):
     assert asked.choose(model, MIXED, known=known) == whole
     assert sum(shown) == len(MIXED) - len(known)
     assert asked.tokens == 0
+
+
+# --- memory
+
+
+@pytest.mark.parametrize("name", ["llama", "mamba"])
+def test_little_memory_changes_batches_and_no_number(name, monkeypatch):
+    """With a cache and without one; a chunk of the head is one position."""
+    model = make_model(name)
+    whole = measured(evaluator(eval_batch=64).choose(model, MIXED, probe=True))
+    monkeypatch.setattr(memory, "budget", lambda device, learning=False: 2**16)
+    monkeypatch.setattr(head, "CHUNK", 1)
+    rows = []
+    model.register_forward_pre_hook(lambda _, __, more: rows.append(more["input_ids"].shape[0]), with_kwargs=True)
+    found = measured(evaluator(eval_batch=64).choose(model, MIXED, probe=True))
+    assert max(rows) < 8
+    for one, other in zip(found, whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-3)
+
+
+def test_a_batch_for_which_memory_is_not_enough_is_asked_in_smaller_ones():
+    model, told = make_model("llama"), []
+    whole = measured(evaluator(eval_batch=64).choose(model, MIXED, probe=True))
+
+    def refuse(module, args, more):
+        if more["input_ids"].shape[0] > 4:
+            torch.empty(2**52)
+
+    model.register_forward_pre_hook(refuse, with_kwargs=True)
+    found = measured(evaluator(eval_batch=64, told=told).choose(model, MIXED, probe=True))
+    assert told
+    assert all("memory was not enough" in text for text in told)
+    for one, other in zip(found, whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-3)

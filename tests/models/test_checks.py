@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import architectures
 import pytest
 import small
 import torch
@@ -10,6 +11,7 @@ from clbench.base.errors import ModelError
 from clbench.models.checks import ASKING, TRAINING, check, differ
 from clbench.models.loading import LoadedModel
 from clbench.models.padding import Padding
+from clbench.testing import families
 from clbench.testing.families import FAMILIES, family, make
 
 LEFT_PADDING_IS_READ = {"rwkv", "minimax"}
@@ -83,3 +85,25 @@ def test_it_costs_two_passes_and_two_short_generations():
     assert seen[:2] == [48, 9]
     assert len(seen) == 2 + 2 * 4
     assert sum(seen) < 120
+
+
+def test_the_page_has_a_line_for_every_architecture_and_says_what_holds_here():
+    lines = [line.split(" | ") for line in architectures.PAGE.read_text("utf-8").splitlines() if " | " in line]
+    told = {cells[0].removeprefix("| "): cells[2:] for cells in lines if len(cells) == 5}
+    for one in FAMILIES:
+        found = told[one.name]
+        assert found[0].startswith("not seen" if one.causal else "is seen: refused")
+        if one.causal:
+            before = "equal lengths" if one.model_type in LEFT_PADDING_IS_READ else "nothing changes"
+            assert found[1:] == ["nothing changes", f"{before} |"]
+
+
+def test_the_pages_table_is_made_by_its_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(families, "FAMILIES", [family("rwkv"), family("bert")])
+    text = architectures.page(f"before\n{architectures.BEGIN}old{architectures.END}after\n")
+    assert text.startswith(f"before\n{architectures.BEGIN}\n| architecture")
+    assert text.endswith(f"\n\n{architectures.END}after\n")
+    real = architectures.PAGE.read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith(("| RWKV", "| BERT"))]
+    assert len(rows) == 2
+    assert all(row in real for row in rows)

@@ -417,6 +417,15 @@ def test_what_was_cut_is_counted_as_warnings(llama):
     assert wide.run.warnings == {}
 
 
+def test_what_a_tokenizer_would_join_is_said_in_words(llama):
+    trainer = small.make_trainer(llama)
+    trainer.train(ONE, [small.Example("own/word", "Word:\nhawk d", "ove"), *small.examples(3)])
+    (text,) = trainer.run.warnings
+    assert text.endswith(
+        "examples whose answer begins with a token of its own, which the tokenizer would have joined to the prompt"
+    )
+
+
 def test_costs_are_counted_without_padding(llama):
     trainer = small.make_trainer(llama)
     examples = small.examples(10)
