@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+PART = 2**22  # entries
+
 
 def snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """A copy of all parameters in main memory; tied ones once."""
@@ -29,10 +31,10 @@ def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[st
         start = base.get(name.replace(".base_layer.", "."))  # an adapter wraps a layer under this name
         if start is None:
             continue
-        change = (parameter.detach().to("cpu") - start).double()
+        change = parameter.detach().to("cpu") - start
         block = sums.setdefault(block_of(name), [0.0, 0.0])
-        block[0] += float(change.square().sum())
-        block[1] += float(start.double().square().sum())
+        block[0] += _squares(change)
+        block[1] += _squares(start)
         moved += int(change.count_nonzero())
         entries += change.numel()
     return {
@@ -46,6 +48,11 @@ def block_of(name: str) -> str:
     """`model.layers.3.mlp.up_proj.weight` is of block `layers.3`; what is in no layer is its own block."""
     match = re.search(r"(layers|h|blocks)\.(\d+)\.", name)
     return f"{match[1]}.{match[2]}" if match else name.removesuffix(".weight").rpartition(".")[2]
+
+
+def _squares(tensor: torch.Tensor) -> float:
+    """Sum of squares in fp64, of a part at a time: an embedding of 28 million entries would take a gigabyte at once."""
+    return sum(float(part.double().square().sum()) for part in tensor.flatten().split(PART))
 
 
 def _ratio(change: float, size: float) -> float:
