@@ -419,11 +419,11 @@ def test_what_was_cut_is_counted_as_warnings(llama):
 
 def test_what_a_tokenizer_would_join_is_said_in_words(llama):
     trainer = small.make_trainer(llama)
-    trainer.train(ONE, [small.Example("own/word", "Word:\nhawk d", "ove"), *small.examples(3)])
+    known = sorted(trainer.encoder.tokenizer.get_vocab())
+    token = next(one for one in known if len(one) > 1 and one.isascii() and one.isalpha())
+    trainer.train(ONE, [small.Example("own/word", f"\n{token[0]}", token[1:])] * 2)
     (text,) = trainer.run.warnings
-    assert text.endswith(
-        "examples whose answer begins with a token of its own, which the tokenizer would have joined to the prompt"
-    )
+    assert text.endswith("begins with a token of its own, which the tokenizer would have joined to the prompt")
 
 
 def test_costs_are_counted_without_padding(llama):
