@@ -3,6 +3,8 @@
 import inspect
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,17 @@ def test_the_readmes_run_command_runs(run_cli, tmp_path):
     assert "op " in done.stdout
     assert "bwt.gem" in done.stdout
     assert list((tmp_path / "home/leaderboards").glob("*.md"))
+
+
+@pytest.mark.slow
+def test_the_readmes_example_in_python_runs(tmp_path, home, process_env):
+    (text,) = [one for one in blocks(README, "python") if "clbench.run(" in one]
+    script = tmp_path / "example.py"
+    script.write_text(f"{text}\nassert len(clbench.board()) == 2\n", encoding="utf-8")
+    env = process_env(CLBENCH_HOME=str(home))
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "halved" / "pyproject.toml").is_file()
 
 
 def test_the_readmes_options_exist(run_cli):

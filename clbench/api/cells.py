@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import linecache
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from clbench.api.classtext import class_text
 from clbench.base.errors import PluginError
@@ -66,6 +70,23 @@ def class_spec(method: type[Method]) -> ClassSpec:
         method=method,
         module=class_text(method),
     )
+
+
+@contextlib.contextmanager
+def own_module(spec: ClassSpec) -> Iterator[ClassSpec]:
+    """The same class from its text, in a module of its own as in a package, without the notebook around it."""
+    name = f"clbench_class_{spec.name.replace('-', '_')}"
+    module = types.ModuleType(name)
+    file = f"<{name}>"
+    linecache.cache[file] = (len(spec.text), None, spec.text.splitlines(keepends=True), file)
+    sys.modules[name] = module
+    try:
+        exec(compile(spec.text, file, "exec"), vars(module))  # noqa: S102 (the caller's own class)
+        cls: type[Method] = getattr(module, spec.method.__name__)
+        yield replace(spec, method=cls, target=f"{name}:{cls.__name__}")
+    finally:
+        sys.modules.pop(name, None)
+        linecache.cache.pop(file, None)
 
 
 def method_name(method: type[Method]) -> str:

@@ -61,19 +61,16 @@ def _check_class(
 ) -> list[Outcome]:
     """All but what only a package can have."""
     registry = Registry(load_plugins())
-    name = cells.installed_name(method, registry)
-    left = [one.name for one in PROPERTIES if name or one.name != _OF_PACKAGES]
-    if name is None:
-        spec = cells.class_spec(method)
+    if name := cells.installed_name(method, registry):
+        return look(name, options=_named(name, options), identity=_named(name, identity), registry=registry)
+    left = [one.name for one in PROPERTIES if one.name != _OF_PACKAGES]
+    with cells.own_module(cells.class_spec(method)) as spec:
         cells.add_classes(registry, [spec])
-        name = spec.name
-    found = look(
-        name, options=_named(name, options), identity=_named(name, identity), registry=registry, properties=left
-    )
-    meanings = {one.name: one.meaning for one in PROPERTIES}
+        given = {"options": _named(spec.name, options), "identity": _named(spec.name, identity)}
+        found = look(spec.name, **given, registry=registry, properties=left)
+    (light,) = (one for one in PROPERTIES if one.name == _OF_PACKAGES)
     reason = "the class is in no package yet; clbench.export_method makes one of it"
-    skipped = [Outcome(one, meanings[one], "skipped", reason) for one in meanings if one not in left]
-    return [*found, *skipped]
+    return [*found, Outcome(light.name, light.meaning, "skipped", reason)]
 
 
 def _named(name: str, options: Mapping[str, Any] | None) -> dict[str, Any] | None:

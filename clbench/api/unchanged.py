@@ -22,13 +22,16 @@ def unchanged() -> Iterator[None]:
 
     Inside, torch computes as in a process of its own: with its default type, and with nobody's accelerator.
     """
-    undo = [*_process(), *_logging(), *_random(), *_torch(), *_accelerate(), *_libraries()]
-    try:
-        with warnings.catch_warnings():
+    undo: list[Undo] = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")  # of bars that are not shown
+        try:
+            for keep in (_process, _logging, _random, _torch, _accelerate, _libraries):
+                undo.extend(keep())
             yield
-    finally:
-        for one in reversed(undo):
-            one()
+        finally:
+            for one in reversed(undo):
+                one()
 
 
 def _process() -> Iterator[Undo]:

@@ -5,6 +5,7 @@ A method has no other way to keep an example than to hold it, so this is how the
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import sys
@@ -103,7 +104,9 @@ def _next(one: Any, packages: Collection[str]) -> list[Any]:
 
 def _attribute_names(one: Any) -> list[str]:
     """Of an object that has a dictionary: they may be any text. Past `__getattribute__`, which may do anything."""
-    return list(object.__getattribute__(one, "__dict__")) if type(one).__dictoffset__ else []
+    with contextlib.suppress(AttributeError):  # a type of C may have one that it does not show, as a future of asyncio
+        return list(object.__getattribute__(one, "__dict__")) if type(one).__dictoffset__ else []
+    return []
 
 
 def _is_ours(one: Any) -> bool:

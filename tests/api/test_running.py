@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 import clbench
 from clbench.base.errors import ClbenchError
-from clbench.cli.options import with_request
 from clbench.engine.request import Request, flag, options
 
 TIMES = ("train_seconds", "eval_seconds", "peak_memory_bytes")
@@ -93,14 +92,6 @@ def test_every_option_of_the_command_is_one_of_python_and_none_is_said_twice(cal
     parameters = set(Request.model_fields) - {"copy_model"} | {"copy"}
     assert {one.name for one in clbench.run.__signature__.parameters.values()} == parameters
     assert all(f"{name}: " in clbench.run.__doc__ for name in parameters)
-
-
-def test_an_option_added_to_the_request_is_in_the_command_and_in_python(monkeypatch):
-    def command(*, given):
-        raise AssertionError("not called")
-
-    before = set(with_request(command).__signature__.parameters)
-    assert before == {name for name, one in options().items() if one.kind is not None}
 
 
 @pytest.mark.parametrize(
