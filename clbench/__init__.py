@@ -25,6 +25,7 @@ _PUBLIC = {
     "export_method": "clbench.api.exporting",
     "Footprint": "clbench.methods.method",
     "forget": "clbench.forgetting.forget",
+    "ForgettingCallback": "clbench.forgetting.callback",
     "Lost": "clbench.api.result",
     "Method": "clbench.methods.method",
     "MethodOptions": "clbench.methods.method",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from clbench.api.table import Table as Table
     from clbench.base.errors import ClbenchError as ClbenchError
     from clbench.data.example import Example as Example
+    from clbench.forgetting.callback import ForgettingCallback as ForgettingCallback
     from clbench.forgetting.forget import forget as forget
     from clbench.methods.method import Experience as Experience
     from clbench.methods.method import Footprint as Footprint

@@ -58,7 +58,7 @@ def test_the_readmes_example_in_python_runs(tmp_path, home, process_env):
 
 
 def test_the_readmes_options_exist(run_cli):
-    text = run_cli("run", "--help").stdout + run_cli("show", "--help").stdout
+    text = "".join(run_cli(name, "--help").stdout for name in ("run", "show", "forget"))
     ours = "\n".join(line for line in README.splitlines() if "pytest" not in line)
     used = set(re.findall(r"(?<![!-])--[a-z][a-z-]+", ours))
     known = set(re.findall(r"--[a-z-]+", text))

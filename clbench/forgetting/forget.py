@@ -80,14 +80,14 @@ def forget(
     known = registry()
     wanted = Wanted(
         tolerance=tolerance,
-        require=_listed(require),
+        require=listed(require),
         text=None if text is None else Path(text),
-        trained_on=tuple(map(Path, _listed(trained_on))),
+        trained_on=tuple(map(Path, listed(trained_on))),
         show=show,
         fresh=fresh,
     )
-    files = [Path(one) for one in _listed(data)]
-    records = load_probes(_listed(probes), files, known, limit=limit, scorer=scorer, more=more)
+    files = [Path(one) for one in listed(data)]
+    records = load_probes(listed(probes), files, known, limit=limit, scorer=scorer, more=more)
     names = tuple(str(one) for one in (base, tuned) if one is not None)
     desk = Desk(
         make_accelerator(device),
@@ -101,6 +101,6 @@ def forget(
     return Comparison(*sides, records, known.scorer, store, progress or Progress()).run(wanted)
 
 
-def _listed(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+def listed(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     """One or several, as several."""
     return tuple(map(str, [given] if isinstance(given, str | Path) else given))

@@ -104,7 +104,7 @@ def load_model(
         raise ModelError(
             f"model {ref.name!r}: the tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not fit"
         )
-    _use_greedy_decoding(model, tokenizer, name=ref.name)
+    use_greedy_decoding(model, tokenizer, name=ref.name)
     _keep_weights_as_they_are(model)
     if runtime.gradient_checkpointing:
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
@@ -220,7 +220,7 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
-def _use_greedy_decoding(model: PreTrainedModel, tokenizer: Any, *, name: str) -> None:
+def use_greedy_decoding(model: PreTrainedModel, tokenizer: Any, *, name: str) -> None:
     """Forget the checkpoint's own sampling settings; keep its additional end tokens."""
     from transformers import GenerationConfig
 
