@@ -24,7 +24,7 @@ def undisturbed(model: Any, tokenizer: Any) -> Iterator[None]:
     states, settings = runstate.random_states(device), inner.generation_config
     try:
         model.eval()
-        use_greedy_decoding(model, tokenizer)
+        use_greedy_decoding(model, tokenizer, name=type(inner).__name__)
         inner.generation_config = model.generation_config
         yield
     finally:
