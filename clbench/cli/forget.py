@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 def forget(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="[BASE] TUNED", help="What --model takes; an adapter's folder knows its base."),
+        typer.Argument(metavar="[BASE] TUNED", help="What --model takes; an adapter knows its base; openai:URL#NAME."),
     ],
     probe: Annotated[
         list[str] | None, Option(help="What is asked: a name, a group, a YAML file, lm-eval:NAME [default: quick].")

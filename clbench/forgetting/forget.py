@@ -10,14 +10,17 @@ from clbench.base import home
 from clbench.base.errors import OptionError
 from clbench.base.progress import Progress
 from clbench.data.sources import TaskData
+from clbench.forgetting.asking import Side
 from clbench.forgetting.comparing import Comparison, Wanted
 from clbench.forgetting.local import Desk, LocalModel
 from clbench.forgetting.probing import SCORER, load_probes
 from clbench.forgetting.result import Forgotten
+from clbench.forgetting.served import PREFIX, ServedModel
 from clbench.forgetting.sides import find_pair
 from clbench.forgetting.store import Store
 from clbench.forgetting.verdicts import TOLERANCE
 from clbench.models.device import make_accelerator
+from clbench.models.naming import find_model
 from clbench.plugins.registry import registry
 from clbench.spec.protocol import Protocol, Runtime
 
@@ -51,7 +54,8 @@ def forget(
     """What `tuned` lost of what `base` could do, with errors, p-values and a verdict for each probe.
 
     Args:
-        base: whatever `--model` takes; of an adapter the base is known, and its folder may stand here alone.
+        base: whatever `--model` takes, or `openai:URL#NAME` of a served one; of an adapter the base is known, and its
+            folder may stand here alone.
         tuned: likewise.
         probes: names, groups, YAML files, `lm-eval:NAME`; `quick` when nothing is asked at all.
         data: files of questions of your own, each a probe; and at most one folder of the named probes' local files.
@@ -95,10 +99,23 @@ def forget(
         Runtime(eval_batch=batch, device=device),
         known.plugins,
     )
-    pair = [LocalModel(ref, desk) for ref in find_pair(names, trust_remote_code=trust_remote_code)]
-    sides = (pair[0], pair[0] if pair[0].ref.hash == pair[1].ref.hash else pair[1])
+    sides = _sides(names, desk, records, trust=trust_remote_code)
     store = Store(home.answers_dir())
     return Comparison(*sides, records, known.scorer, store, progress or Progress()).run(wanted)
+
+
+def _sides(names: tuple[str, ...], desk: Desk, records: Sequence[TaskData], *, trust: bool) -> tuple[Side, Side]:
+    """Both models, one object where they are one; a served one is asked whether it can answer at all."""
+    if not any(name.startswith(PREFIX) for name in names):
+        base, tuned = (LocalModel(ref, desk) for ref in find_pair(names, trust_remote_code=trust))
+        return base, base if base.ref.hash == tuned.ref.hash else tuned
+    if len(names) == 1:
+        raise OptionError(f"{names[0]}: is served, so its base is not known; give both: clbench forget BASE TUNED")
+    served = {name: ServedModel(name, desk.protocol) for name in names if name.startswith(PREFIX)}
+    for one in served.values():
+        one.check(records)
+    base, tuned = (served.get(name) or LocalModel(find_model(name, trust_remote_code=trust), desk) for name in names)
+    return base, tuned
 
 
 def listed(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
