@@ -75,6 +75,9 @@ def forget(
     precision: Annotated[Precision, Option(help="Of the arithmetic, for both models.")] = Precision.fp32,
     device: Annotated[Device, Option(help="Where both are asked.")] = Device.auto,
     batch: Annotated[int, Option(help="Prompts a batch.", min=1)] = 32,
+    wise_ft: Annotated[
+        bool, Option("--wise-ft", help="Measure .75, .5 and .25 of the way from BASE to TUNED.")
+    ] = False,
     fresh: Annotated[bool, Option("--fresh", help="Ask anew what is kept.")] = False,
     allow_code: Annotated[bool, Option("--allow-code", help="Let probes run what models write, in a sandbox.")] = False,
     allow_task_code: Annotated[
@@ -121,6 +124,7 @@ def forget(
             batch=batch,
             trust_remote_code=trust_remote_code,
             fresh=fresh,
+            wise_ft=wise_ft,
             more=more,
             protocol=protocol,
             progress=progress,
@@ -166,5 +170,9 @@ def _show(found: Forgotten, *, as_json: bool) -> None:
     rows: list[dict[str, Any]] = [written.cells(one) for one in found.verdicts]
     title = f"{found.tuned['name']} against {found.base['name']}"
     output.print_table(rows, headings=written.HEADINGS, title=title)
+    for average in found.averages:
+        rows = [written.cells(one) for one in average.verdicts]
+        title = f"{average.share:g} of the way from {found.base['name']} to {found.tuned['name']}"
+        output.print_table(rows, headings=written.HEADINGS, title=title)
     for line in (written.legend(found), *written.details(found), *written.changed(found), written.outcome(found)):
         output.console().print(line, markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from clbench.base.progress import Progress
 from clbench.data.sources import TaskData
 from clbench.forgetting import requirements, tokens
 from clbench.forgetting.asking import Asked, Side, ask_all, forget_served
+from clbench.forgetting.averaging import averages
 from clbench.forgetting.local import LocalModel, both_fit, losses_of
 from clbench.forgetting.overlapping import overlaps
-from clbench.forgetting.result import Changed, Demand, Forgotten
+from clbench.forgetting.result import Average, Changed, Demand, Forgotten
 from clbench.forgetting.store import Store
 from clbench.forgetting.verdicts import TOLERANCE, Pair, judge
 from clbench.runs.predictions import Prediction, score_records
@@ -33,6 +34,7 @@ class Wanted:
         trained_on: files that the model was tuned on, to look for the probes in.
         show: how many records that changed most are shown.
         fresh: ask anew what is kept.
+        wise_ft: measure averages of both models' weights, too.
     """
 
     tolerance: float = TOLERANCE
@@ -41,6 +43,7 @@ class Wanted:
     trained_on: tuple[Path, ...] = ()
     show: int = 10
     fresh: bool = False
+    wise_ft: bool = False
 
 
 @dataclass(slots=True)
@@ -78,6 +81,7 @@ class Comparison:
         pairs = self.pairs(before, after)
         verdicts = tuple(judge(pairs, tolerance=wanted.tolerance))
         divergence, drift = self._moved(text)
+        averaged = tuple(self._averages(before, wanted)) if wanted.wise_ft else ()
         for side in (self.base, self.tuned):
             forget_served(side, self.probes, store=self.store)
         return Forgotten(
@@ -90,6 +94,7 @@ class Comparison:
             drift=drift,
             changed=tuple(self._changed(pairs, before, after, wanted.show)),
             overlap=overlap,
+            averages=averaged,
             notes=tuple(self._all_notes()),
             seconds=time.perf_counter() - began,
         )
@@ -162,6 +167,15 @@ class Comparison:
             if text is not None:
                 found["text"] = self._advanced(tokens.of_text(base, tuned, text))
         return found, self._drift(base, tuned)
+
+    def _averages(self, before: Asked, wanted: Wanted) -> Iterator[Average]:
+        """Each average against the base, as a comparison of its own."""
+        base, tuned = self.base, self.tuned
+        if not (isinstance(base, LocalModel) and isinstance(tuned, LocalModel)):
+            raise OptionError("--wise-ft: a served model shows no weights to average")
+        for share, side in averages(base, tuned):
+            pairs = self.pairs(before, self._ask(side, fresh=wanted.fresh))
+            yield Average(share, tuple(judge(pairs, tolerance=wanted.tolerance)))
 
     def _advanced(self, found: tokens.Divergence) -> tokens.Divergence:
         self.progress.advance()

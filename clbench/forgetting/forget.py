@@ -47,6 +47,7 @@ def forget(
     batch: int = BATCH,
     trust_remote_code: bool = False,
     fresh: bool = False,
+    wise_ft: bool = False,
     more: Sequence[TaskData] = (),
     protocol: Protocol | None = None,
     progress: Progress | None = None,
@@ -72,6 +73,7 @@ def forget(
         batch: prompts a batch.
         trust_remote_code: run code that comes with a model.
         fresh: ask anew what is kept.
+        wise_ft: measure the averages of both models' weights, too (.75, .5 and .25 of the tuned one).
         more: records that are loaded already, such as a stream's tasks.
         protocol: lengths of those.
         progress: told how far it is.
@@ -89,6 +91,7 @@ def forget(
         trained_on=tuple(map(Path, listed(trained_on))),
         show=show,
         fresh=fresh,
+        wise_ft=wise_ft,
     )
     files = [Path(one) for one in listed(data)]
     records = load_probes(listed(probes), files, known, limit=limit, scorer=scorer, more=more)

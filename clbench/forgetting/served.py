@@ -120,6 +120,7 @@ class ServedModel:
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The first choice of a response; a busy or absent server is asked again."""
+        reason = ""
         for wait in (*self.waits, None):
             try:
                 return self._send(path, body)

@@ -264,3 +264,27 @@ def test_bad_input_is_refused_before_anything_is_asked(folder, own, change, comp
     monkeypatch.setattr(LocalModel, "_load", lambda self: pytest.fail("a model was loaded"))
     with pytest.raises(ClbenchError, match=complaint):
         clbench.forget(folder / "base", **{"tuned": folder / "moved", "data": own, "device": "cpu"} | change)
+
+
+def test_averages_are_those_of_the_weights(folder, choices, tmp_path):
+    """The middle, measured as a model of its own, has the scores that --wise-ft gives it."""
+    tokenizer = byte_level()
+    middle, moved = make_llama(len(tokenizer)), make_llama(len(tokenizer))
+    with torch.no_grad():
+        moved.model.layers[1].mlp.up_proj.weight.mul_(1.5)
+        for one, other in zip(middle.parameters(), moved.parameters(), strict=True):
+            one.copy_((one + other) / 2)
+    save(tmp_path / "middle", middle, tokenizer)
+    found = clbench.forget(folder / "base", folder / "moved", data=choices, device="cpu", wise_ft=True)
+    alone = clbench.forget(folder / "base", tmp_path / "middle", data=choices, device="cpu")
+    assert [one.share for one in found.averages] == [0.75, 0.5, 0.25]
+    assert found.averages[1].verdicts == alone.verdicts
+    again = clbench.forget(folder / "base", folder / "moved", data=choices, device="cpu", wise_ft=True)
+    assert again.averages == found.averages
+
+
+def test_unlike_models_have_no_average(folder, choices):
+    with pytest.raises(ClbenchError, match=r"--wise-ft: .* do not agree"):
+        clbench.forget(folder / "base", folder / "wide", data=choices, device="cpu", wise_ft=True)
+    with pytest.raises(ClbenchError, match=r"--wise-ft: .* they are one"):
+        clbench.forget(folder / "base", folder / "base", data=choices, device="cpu", wise_ft=True)
