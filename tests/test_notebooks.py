@@ -36,7 +36,7 @@ def read(name):
 
 
 def test_they_are_all_there():
-    assert NAMES == ["a-method.ipynb", "first-run.ipynb", "reading-a-board.ipynb"]
+    assert NAMES == ["a-method.ipynb", "first-run.ipynb", "reading-a-board.ipynb", "what-was-forgotten.ipynb"]
 
 
 @pytest.mark.parametrize("name", NAMES)
