@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest
@@ -31,13 +31,24 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         RecordError: the folder cannot be written.
     """
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes another one's place when all of it is written and durable.
+
+    Raises:
+        RecordError: the folder cannot be written.
+    """
     handle, name = -1, ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         drop_temporary(path.parent)
         handle, name = _temporary(path)
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 (a descriptor, not a path)
-            file.write(text)
+        with open(handle, "w+b") as file:  # noqa: PTH123 (a descriptor, not a path)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)  # mkstemp's 0600 would hide a shared board from others

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clbench.base.hashing import digest
+from clbench.boards.signatures import Tier, content_hash
 from clbench.runs.record import Record, Role
 
 PAIRED_BOUNDS = ("single", "joint")
@@ -39,6 +40,9 @@ class Entry:
         last: last row of R in the ranking role, of a bound that others are measured against.
         numbers: by column key.
         notes: what the board says below its tables.
+        content: hash of the whole record.
+        tier: how far it was checked: see `signatures`.
+        signed: by whom and when; empty where by nobody.
     """
 
     path: str
@@ -55,6 +59,9 @@ class Entry:
     last: tuple[float, ...] | None
     numbers: Mapping[str, float | None]
     notes: tuple[str, ...]
+    content: str
+    tier: Tier = "reported"
+    signed: str = ""
 
 
 def entry_of(record: Record, *, path: str, numbers: Mapping[str, float | None]) -> Entry:
@@ -79,6 +86,7 @@ def entry_of(record: Record, *, path: str, numbers: Mapping[str, float | None]) 
         last=last_row(record),
         numbers=numbers,
         notes=notes_of(record),
+        content=content_hash(record),
     )
 
 

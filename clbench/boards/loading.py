@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clbench.base.errors import ClbenchError, RecordError
@@ -17,6 +17,7 @@ from clbench.boards.admission import admit
 from clbench.boards.consistency import contradictions
 from clbench.boards.entries import PAIRED_BOUNDS, Entry, entry_of
 from clbench.boards.index import Index, Known, Stamp
+from clbench.boards.signatures import best
 from clbench.boards.values import Bounds, Values
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Board, Record, read_record, slug
@@ -135,7 +136,18 @@ def load_entries(
     kept, refused = admit(entries, tasks=tasks)
     problems |= {one.path: f"{folder / one.path}: {one.reason}" for one in refused if one.reason}
     board = read_record(folder / kept[0].path).board if kept else None
-    return Found(kept, [problems[name] for name in sorted(problems)], board)
+    signed = [_signed(one, folder, problems) for one in kept]
+    return Found(signed, [problems[name] for name in sorted(problems)], board)
+
+
+def _signed(entry: Entry, folder: Path, problems: dict[str, str]) -> Entry:
+    """With the tier that somebody has signed for; signatures change without the record, so no index keeps them."""
+    try:
+        found = best(folder / entry.path, entry.content)
+    except RecordError as error:
+        problems[f"{entry.path} signed"] = str(error)
+        return entry
+    return entry if found is None else replace(entry, tier=found.tier, signed=found.text)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from clbench.base.text import markdown
-from clbench.boards.entries import notes_of
+from clbench.boards.entries import Entry, notes_of
 from clbench.boards.markdown import table
+from clbench.boards.signatures import TIERS
 from clbench.boards.style import BOUNDS, BoardStyle
 from clbench.boards.values import Row, Run, Values, cell, rows_of
 from clbench.methods.methodspec import UNPACKAGED
@@ -28,6 +29,7 @@ def board_rows(records: Sequence[Run], *, style: BoardStyle, summaries: Sequence
             "Method": markdown(row.label),
             "n": str(len(row.records)),
             **{one.heading: cell(one.key, values.estimate(row, one.key, baseline=baseline)) for one in style.columns},
+            "Checked": markdown(checked(row)),
             "Package": markdown(", ".join(f"{name} {version}" for name, version in sorted(row.packages.items()))),
         }
         for _, row in scored
@@ -51,7 +53,16 @@ def _bounds_row(bounds: Mapping[str, Estimate], *, style: BoardStyle) -> dict[st
     """What lies below and above everything else: the untouched model, a model a task, all tasks at once."""
     shown = ", ".join(f"{name} {cell(style.rank_by, bounds[name])}" for name in BOUNDS if name in bounds)
     cells = {one.heading: shown if one.key == style.rank_by else "–" for one in style.columns}
-    return {"Method": "bounds", "n": "–", **cells, "Package": "–"}
+    return {"Method": "bounds", "n": "–", **cells, "Checked": "–", "Package": "–"}
+
+
+def checked(row: Row) -> str:
+    """How far all runs of a row were checked, the least of them, and by whom."""
+    signed = [(one.tier, one.signed) if isinstance(one, Entry) else ("reported", "") for one in row.records]
+    lowest = min((tier for tier, _ in signed), key=TIERS.index)
+    names = sorted({name for tier, name in signed if tier == lowest and name})
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return f"{lowest} ({'; '.join(names[:2])}{more})" if names else lowest
 
 
 def render(board: Board, records: Sequence[Run], *, style: BoardStyle, summaries: Sequence[SummarySpec]) -> str:
@@ -71,7 +82,7 @@ def _is_shown(rows: Sequence[Mapping[str, str]], heading: str) -> bool:
 
 
 def _table(rows: Sequence[Mapping[str, str]], headings: Sequence[str]) -> str:
-    numeric = [heading not in ("Method", "Package") for heading in headings]
+    numeric = [heading not in ("Method", "Checked", "Package") for heading in headings]
     return table(headings, [[row[heading] for heading in headings] for row in rows], numeric=numeric)
 
 

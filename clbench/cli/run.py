@@ -46,6 +46,7 @@ def _run(request: Request, configs: list[RunConfig], *, as_json: bool) -> None:
     from clbench.cli import output, results
     from clbench.engine import session
     from clbench.plugins.registry import registry
+    from clbench.verification.afresh import check_afresh
 
     if not session.is_first_process():
         for _ in session.run_all(request, configs, registry(), make_progress(quiet=True)):
@@ -54,7 +55,8 @@ def _run(request: Request, configs: list[RunConfig], *, as_json: bool) -> None:
     if not as_json:
         results.print_headline(configs[0])
     outcomes = []
-    for outcome in session.run_all(request, configs, registry(), make_progress(quiet=request.quiet)):
+    progress = make_progress(quiet=request.quiet)
+    for outcome in session.run_all(request, configs, registry(), progress, check=check_afresh):
         outcomes.append(outcome)
         if not as_json:
             results.print_outcome(outcome, leaderboards_dir=request.leaderboards_dir)

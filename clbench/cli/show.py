@@ -19,6 +19,15 @@ def show(
     data: Annotated[
         Path | None, typer.Option(help="Folder of local data files, to check against.", envvar="CLBENCH_DATA")
     ] = None,
+    stream: Annotated[Path | None, typer.Option(help="With --verify: the stream's file, if it is your own.")] = None,
+    model: Annotated[str | None, typer.Option(help="With --verify: the base model, to ask it again.")] = None,
+    with_plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="With --verify: a plugin to load, such as one that scores; may be repeated."),
+    ] = None,
+    rerun: Annotated[str | None, typer.Option(help="With --verify: another run of the same command.")] = None,
+    pack: Annotated[bool, typer.Option("--pack", help="Write the run's archive beside its record.")] = False,
+    sign: Annotated[str | None, typer.Option(help="With --verify or --pack: your name, for the board.")] = None,
     bwt: Annotated[str | None, typer.Option(help="Definitions of BWT, such as gem,trace,treelora.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     leaderboards_dir: Annotated[Path | None, typer.Option(help="Where boards are [default: leaderboards].")] = None,
@@ -26,14 +35,22 @@ def show(
 ) -> None:
     """Show a run: R with its base row, metrics, costs, warnings."""
     from clbench.base import home
-    from clbench.base.errors import RecordError
-    from clbench.cli import output, results
+    from clbench.base.errors import OptionError, RecordError
+    from clbench.cli import output, results, verifying
     from clbench.runs.record import read_record
     from clbench.runs.rundir import find_run
 
+    folders = (runs_dir or home.runs_dir(), leaderboards_dir or home.leaderboards_dir())
+    wanted = verifying.Wanted(run, *folders, data, stream, model, with_plugin or (), rerun, sign)
+    if not (verify or pack) and (stream or model or with_plugin or rerun or sign):
+        raise OptionError(
+            "--stream, --model, --with-plugin, --rerun and --sign go with --verify (or --sign with --pack)"
+        )
+    if pack:
+        verifying.pack(wanted)
     if verify:
-        folders = (runs_dir or home.runs_dir(), leaderboards_dir or home.leaderboards_dir())
-        _verify(run, *folders, data_dir=data, as_json=json)
+        verifying.verify(wanted, as_json=json)
+    if pack or verify:
         return
     if run.endswith(".json"):
         record, state = read_record(Path(run)), {"status": "finished"}
@@ -49,32 +66,3 @@ def show(
         output.print_json(results.record_json(record, state=state, bwt=bwt))
     else:
         results.print_record(record, bwt=bwt)
-
-
-def _verify(run: str, runs_dir: Path, leaderboards_dir: Path, *, data_dir: Path | None, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from clbench.boards.verify import verify
-    from clbench.cli import output
-    from clbench.plugins.registry import registry
-    from clbench.runs.rundir import find_run
-
-    run_dir = find_run(run, runs_dir=runs_dir)
-    checks = verify(run_dir, registry=registry(), leaderboards=leaderboards_dir, data_dir=data_dir)
-    if as_json:
-        output.print_json([asdict(check) for check in checks])
-    else:
-        for check in checks:
-            said = f"{check.outcome:<12} {check.name}{': ' if check.detail else ''}{check.detail}"
-            output.console().print(said, markup=False, soft_wrap=True)
-    if any(check.outcome == "wrong" for check in checks):
-        raise typer.Exit(1)
-    missing = [check.name for check in checks if check.outcome == "not checked"]
-    if missing:
-        if not as_json:
-            output.console().print(f"not verified: {', '.join(missing)} could not be checked", markup=False)
-        raise typer.Exit(3)
-    if not as_json:
-        output.console().print(
-            "verified; costs, footprint, drift and losses of probes are taken on trust", markup=False
-        )

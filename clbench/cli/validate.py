@@ -73,7 +73,7 @@ def check_file(path: Path, catalog: Catalog, *, options: bool = True) -> None:
             with document.blame("probes", index):
                 catalog.task(name)
         return
-    names = {known: name for table in (catalog.task_paths, catalog.stream_paths) for name, known in table.items()}
+    names = catalog.names
     if "stream" not in document.data:
         _check_scorers(catalog.task(names[path]) if path in names else read_task(path), document, ())
         return

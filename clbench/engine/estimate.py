@@ -53,7 +53,7 @@ def estimate(config: RunConfig) -> Estimate:
     plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
     tokenizer = load_tokenizer(config.model)
     encoder = make_encoder(tokenizer, protocol)
-    sizes = [_sizes(encoder, one.train) for one in config.data]
+    sizes = [token_sums(encoder, one.train) for one in config.data]
     epochs = plan.epochs()
     asked = _asked(config)
     parameters, vocabulary = _size(config)
@@ -78,21 +78,23 @@ def estimate(config: RunConfig) -> Estimate:
     )
 
 
-class _Sizes(NamedTuple):
-    """Of one task's training examples: all their tokens, and the longest answer's."""
+class Sizes(NamedTuple):
+    """Of one task's training examples: all their tokens, those with a loss, and the longest answer's."""
 
     tokens: int
+    answer_tokens: int
     longest: int
 
 
-def _sizes(encoder: Encoder, examples: Sequence[Example]) -> _Sizes:
+def token_sums(encoder: Encoder, examples: Sequence[Example]) -> Sizes:
     """A part at a time: the tokens of a million records take gigabytes."""
-    tokens = longest = 0
+    tokens = answers = longest = 0
     for start in range(0, len(examples), PART):
         found, _ = encoder.examples(examples[start : start + PART])
         tokens += sum(len(one.ids) for one in found)
+        answers += sum(one.num_answer for one in found)
         longest = max(longest, *(one.num_answer for one in found))
-    return _Sizes(tokens, longest)
+    return Sizes(tokens, answers, longest)
 
 
 def _asked(config: RunConfig) -> list[TaskData]:

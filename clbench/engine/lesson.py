@@ -41,7 +41,7 @@ def learn(fixed: Fixed, moving: Moving, episode: Episode, *, start: Cursor, insi
         trainer.make_optimizer()
     moving.cursor = start
     title = name.rpartition("/")[2] if len(episode.tasks) == 1 else "all tasks"
-    with moving.clock.running("train"):
+    with moving.clock.running("train"), trainer.passes.counting():
         method.before_experience(run, experience)
         training = method.training_data(run, experience, data)
         if start.stage == "train":

@@ -70,5 +70,6 @@ class Moving:
         """Another stage, from the base model on; what was counted and noted goes on."""
         old, new = self.stage, stage
         new.trainer.counts, new.trainer.scheduled = old.trainer.counts, old.trainer.scheduled
+        new.trainer.passes.rows = old.trainer.passes.rows
         new.run.step, new.run.notes = old.run.step, old.run.notes
         self.stage = new

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from clbench.base.errors import RunError, pydantic_line
-from clbench.engine.probechange import probe_changes
+from clbench.boards.probechange import probe_changes
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.evaluation.contamination import overlaps
 from clbench.models import device
@@ -61,12 +61,18 @@ def make_record(
         probes=scores.probe_rows(),
         errors={"strict": scores.errors.rows("strict"), "lenient": scores.errors.rows("lenient")},
         probe_errors={name: tuple(cells) for name, cells in scores.errors.probes.items()},
-        probe_changes=probe_changes(config, run_dir, scores),
+        probe_changes=probe_changes(
+            scores.probes,
+            {one.task.name: one.task for one in config.probes},
+            folder=run_dir.path,
+            role=scores.ranking,
+            scorer=scores.scorer,
+        ),
         ceilings=dict(ceilings),
         overlap={name: OverlapPart.model_validate(one) for name, one in overlaps(config).items()},
         drift=storable(drift),
         costs=_costs(trainer, evaluator, seconds),
-        footprint=_footprint(trainer, frozen=config.choice.regime == "frozen"),
+        footprint=_footprint(trainer, config),
         warnings=secrets.scrub(run.warnings),
         notes=secrets.scrub(run.notes),
         provenance=secrets.scrub(dict(provenance)),
@@ -88,16 +94,24 @@ def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float])
     )
 
 
-def _footprint(trainer: Trainer, *, frozen: bool) -> FootprintPart:
+def _counted(trainer: Trainer) -> float | None:
+    """Passes beyond the loop's own, for each example of its steps; None where nothing was trained, or by several."""
+    if not trainer.counts.examples or trainer.accelerator.num_processes > 1:
+        return None
+    return max(0.0, round(trainer.passes.rows / trainer.counts.examples - 1, 6))
+
+
+def _footprint(trainer: Trainer, config: RunConfig) -> FootprintPart:
     trainable = sum(p.numel() for p in trainer.run.model.parameters() if p.requires_grad)
     told = trainer.method.footprint()
     try:
         return FootprintPart(
-            trainable_parameters=0 if frozen else trainable,
+            trainable_parameters=0 if config.choice.regime == "frozen" else trainable,
             extra_parameters=int(told.extra_parameters),
             stored_examples=int(told.stored_examples),
             stored_bytes=int(told.stored_bytes),
             extra_passes=float(told.extra_passes),
+            counted_passes=_counted(trainer),
         )
     except ValidationError as error:
         raise RunError(f"the method's footprint() is no footprint: {pydantic_line(error)}") from error

@@ -27,7 +27,9 @@ from clbench.evaluation.guards import Guards
 from clbench.methods.episodes import Episode, episodes
 from clbench.models import device, drift
 from clbench.models.loading import add_end
+from clbench.models.measured import MEASURED, save_weights
 from clbench.plugins.registry import Registry
+from clbench.runs.functions import replaced
 from clbench.runs.predictions import check_files
 from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig
@@ -253,9 +255,18 @@ class Runner:
             with moving.clock.running("eval"):
                 moving.guards.look(run, row=row)
                 scores = moving.scores.measure(run.model, row=row)
+            run.warnings.update(dict.fromkeys(replaced(), 1))
             keep(self.fixed, moving, row=row, last=self.last)
+            self._keep_measured(row)
         if scores:
             self.fixed.emit("clbench_eval_end", after=row, scores=scores)
+
+    def _keep_measured(self, row: int) -> None:
+        """The weights that gave the last row, beside kept checkpoints: a method may measure others than it trains."""
+        fixed = self.fixed
+        last = row == len(fixed.config.plan.tasks)
+        if last and fixed.config.runtime.keep_checkpoints and fixed.run_dir.writable and not self.devices.sharded:
+            save_weights(fixed.run_dir.checkpoints / MEASURED, self.moving.stage.run.model)
 
     def close(self) -> Record:
         """The record; what only an unfinished run needs goes."""

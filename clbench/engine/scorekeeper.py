@@ -14,7 +14,8 @@ from clbench.evaluation.draft import Draft
 from clbench.methods.episodes import due
 from clbench.methods.methodspec import Regime
 from clbench.metrics.matrix import Cell, ResultMatrix, Row
-from clbench.runs.predictions import Scores, predictions_path, save, score
+from clbench.runs.predictions import Scores, counted, predictions_path, save, score
+from clbench.runs.record import Role
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.scoring.spec import ScorerSpec
@@ -78,7 +79,7 @@ class Scorekeeper:
         )
 
     @property
-    def ranking(self) -> str:
+    def ranking(self) -> Role:
         """The role that boards rank by."""
         return self.config.plan.protocol.scorer
 
@@ -124,10 +125,8 @@ class Scorekeeper:
         if self.run_dir.writable:
             self.files[path.relative_to(self.run_dir.path).as_posix()] = save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
-        for kind, number in (("empty", scores.empty), ("truncated", scores.truncated), ("tied", scores.tied)):
-            if number:
-                message = f"{task.name}: {kind} answers in evaluation"
-                self.warnings[message] = self.warnings.get(message, 0) + number
+        for message, number in counted(task, scores).items():
+            self.warnings[message] = self.warnings.get(message, 0) + number
         return scores
 
     def _probe(self, model: Any, row: int, data: ProbeData) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,8 +179,22 @@ class Outcome:
     repeated: bool
 
 
-def run_all(request: Request, configs: list[RunConfig], registry: Registry, progress: Progress) -> Iterator[Outcome]:
+def run_all(
+    request: Request,
+    configs: list[RunConfig],
+    registry: Registry,
+    progress: Progress,
+    *,
+    check: Callable[[RunDir, Record], None] | None = None,
+) -> Iterator[Outcome]:
     """Run what is not finished yet, one by one; each adds its row to its board before the next begins.
+
+    Args:
+        request: says where.
+        configs: the runs.
+        registry: methods, scorers, observers.
+        progress: of the runs.
+        check: called before a record comes onto a board that has it not; raises if it must not.
 
     Raises:
         ClbenchError: a folder cannot be written, or a run failed; those finished before it stay.
@@ -196,6 +210,8 @@ def run_all(request: Request, configs: list[RunConfig], registry: Registry, prog
             place = Place(run_dir.run_id, number, len(configs), num_phases(config))
             record = _execute(config, run_dir, registry, progress, place, fresh=request.fresh)
         if run_dir.writable:
+            if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
+                check(run_dir, record)
             publish(record, request.leaderboards_dir, registry)
         yield Outcome(record, run_dir, repeated=repeated)
 

@@ -100,6 +100,7 @@ def stage(
         planned_steps=_planned_steps(config),
         on_step=on_step,
         padding=loaded.padding,
+        own=frozenset(one for data in config.data for one in data.train),
     )
     trainer.prepare()
     return Stage(run, trainer, losses, runstate.versions(model))

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -120,8 +120,12 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def load_plugins() -> Plugins:
-    """Load every plugin of this environment, clbench's own first."""
+def load_plugins(*, only: Collection[str] | None = None) -> Plugins:
+    """Load every plugin of this environment, clbench's own first.
+
+    Args:
+        only: names or packages of those to load besides clbench's own; None: all.
+    """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
@@ -132,7 +136,8 @@ def load_plugins() -> Plugins:
         if entry.value == BUILTIN:
             continue
         package, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
-        if entry.name in names or package in names:
+        left_out = only is not None and entry.name not in only and package not in only
+        if left_out or entry.name in names or package in names:
             disabled.append(PluginRecord(entry.name, package, version, entry.value, status="disabled"))
         else:
             _load(plugins, entry, package=package, version=version)

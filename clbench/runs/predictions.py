@@ -159,6 +159,12 @@ def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[st
     )
 
 
+def counted(task: Task, scores: Scores) -> dict[str, int]:
+    """What a record's warnings say of a task's answers, where there are such."""
+    numbers = {"empty": scores.empty, "truncated": scores.truncated, "tied": scores.tied}
+    return {f"{task.name}: {kind} answers in evaluation": number for kind, number in numbers.items() if number}
+
+
 def score_records(task: Task, predictions: Sequence[Prediction], *, scorer: ScorerSpec) -> list[float]:
     """The scores of saved predictions under one scorer, record by record."""
     return record_scores(load_scorer(scorer), [_extracted(task, one) for one in predictions])

@@ -147,13 +147,23 @@ class Costs(Part):
 
 
 class FootprintPart(Part):
-    """See `clbench.Footprint`; and the number of parameters that were trained."""
+    """See `clbench.Footprint`; and the number of parameters that were trained, and what the model itself counted.
+
+    Args:
+        trainable_parameters: of the model.
+        extra_parameters: as the method says.
+        stored_examples: likewise.
+        stored_bytes: likewise.
+        extra_passes: likewise.
+        counted_passes: the same as the model's own embedding counted them, for each example of the loop's steps.
+    """
 
     trainable_parameters: Count
     extra_parameters: Count = 0
     stored_examples: Count = 0
     stored_bytes: Count = 0
     extra_passes: Amount = 0.0
+    counted_passes: Amount | None = None
 
 
 class Change(Part):

@@ -1,4 +1,4 @@
-"""What a method does to the process while one of its hooks runs: files that it opens, objects that it goes looking for.
+"""What a method does to the process while one of its hooks runs: files, objects it looks for, processes.
 
 Python's audit hooks tell of it, and cannot be removed or avoided from Python; they see nothing of C extensions.
 """
@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 _HUNTING = frozenset({"gc.get_objects", "gc.get_referrers", "sys._current_frames", "sys._getframe"})
-_FILES = frozenset({"open", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.rmdir", "os.truncate"})
+_READS = frozenset({"open", "os.listdir", "os.scandir"})
+_CHANGES = frozenset({"remove", "rename", "rmdir", "truncate", "link", "symlink", "mkdir", "chmod", "utime"})
+_FILES = _READS | {f"os.{name}" for name in _CHANGES}
+_STARTS = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "subprocess.Popen"})
+_WATCHED = _FILES | _STARTS | _HUNTING
 
 
 @dataclass(slots=True)
@@ -43,20 +47,24 @@ class Watch:
         """
         if event in _FILES:
             self._file(event, args)
+        elif event in _STARTS:
+            self.tell("leaves-nothing", f"starts a process ({event}), which may outlive the run")
         elif event != "sys._getframe":
             self.tell("no-peeking", f"calls {event} to look for objects that it was not given")
         elif caller.partition(".")[0] in self.packages and args[0].f_globals.get("__name__") != caller:
             self.tell("no-peeking", "climbs the call stack by sys._getframe")
 
     def _file(self, event: str, args: tuple[Any, ...]) -> None:
-        if not args or not isinstance(args[0], str | bytes | os.PathLike):
-            return
-        path = Path(os.path.abspath(os.fsdecode(args[0])))  # noqa: PTH100 (resolve() asks the file system)
+        """Renaming and linking have two places."""
+        for one in args[:2] if event not in _READS else args[:1]:
+            if isinstance(one, str | bytes | os.PathLike):
+                self._place(event, args, Path(os.path.abspath(os.fsdecode(one))))  # noqa: PTH100 (no file is asked)
+
+    def _place(self, event: str, args: tuple[Any, ...], path: Path) -> None:
         if not path.is_relative_to(self.folder) or path.is_relative_to(self.allowed):
             return
         place = path.relative_to(self.folder)
-        writes = event not in ("open", "os.listdir", "os.scandir") or (event == "open" and _writes(args))
-        if writes:
+        if event not in _READS or (event == "open" and _writes(args)):
             self.tell("no-writing", f"writes {place}")
         else:
             self.tell("no-peeking", f"{'reads' if event == 'open' else 'lists'} {place}")
@@ -82,7 +90,7 @@ class _Listener:
         self.watch: Watch | None = None
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if self.watch is None or self.busy or (event not in _FILES and event not in _HUNTING):
+        if self.watch is None or self.busy or event not in _WATCHED:
             return
         self.busy = True
         try:

@@ -6,11 +6,19 @@ from clbench.testing import audit
 from clbench.testing.subject import Failed, Skipped, Subject, plain
 
 SHOWN = 5  # faults in a reason
+NEAR = 0.15  # by which passes may be counted otherwise: batches that are not full, a look at some examples
 
 
 def footprint(subject: Subject) -> None:
-    """What it says that it adds and keeps is what it adds and keeps."""
+    """What it says that it adds, keeps and computes is what it adds, keeps and computes."""
     _no_faults(subject, "footprint")
+    done = subject.trial()
+    told = done.record["footprint"]
+    if (told["counted_passes"] or 0.0) > told["extra_passes"] * (1 + NEAR) + NEAR:
+        counted = f"{told['counted_passes']:.2f} extra passes are counted"
+        raise Failed(f"{counted} at the model's embedding; extra_passes says {told['extra_passes']:.2f}")
+    if done.sight.steps:
+        raise Failed(f"its hooks make {done.sight.steps} optimizer steps, which no record counts")
 
 
 def memory(subject: Subject) -> None:
@@ -42,6 +50,16 @@ def no_peeking(subject: Subject) -> None:
 def no_writing(subject: Subject) -> None:
     """It writes nothing where runs, records and boards are."""
     _no_faults(subject, "no-writing")
+
+
+def leaves_nothing(subject: Subject) -> None:
+    """No hook starts a process, and no thread of a hook goes on after it."""
+    _no_faults(subject, "leaves-nothing")
+
+
+def functions(subject: Subject) -> None:
+    """No function of clbench, torch or transformers that results rest on is replaced."""
+    _no_faults(subject, "functions")
 
 
 def no_secrets(subject: Subject) -> None:

@@ -8,7 +8,7 @@ from traceback import format_exception
 from typing import Literal, NamedTuple
 
 from clbench.base.errors import ClbenchError, PluginError, unknown_name
-from clbench.testing import behaviour, conduct, registration
+from clbench.testing import behaviour, conduct, fresh, registration
 from clbench.testing.subject import Failed, Skipped, Subject, one_line
 
 
@@ -48,7 +48,10 @@ PROPERTIES: tuple[Property, ...] = tuple(
         conduct.randomness,
         conduct.no_peeking,
         conduct.no_writing,
+        conduct.leaves_nothing,
+        conduct.functions,
         conduct.no_secrets,
+        fresh.answers,
     )
 )
 

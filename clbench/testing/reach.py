@@ -29,10 +29,12 @@ class Found:
     Args:
         markers: numbers of examples: see `world`.
         data: closed or open training data.
+        tensors: bytes of tensors' storages, by their addresses.
     """
 
     markers: set[str] = field(default_factory=set)
     data: list[TrainingData] = field(default_factory=list)
+    tensors: dict[int, int] = field(default_factory=dict)
 
 
 def search(roots: Iterable[Any], *, packages: Collection[str]) -> Found:
@@ -53,6 +55,7 @@ def search(roots: Iterable[Any], *, packages: Collection[str]) -> Found:
         if type(one) is TrainingData:
             found.data.append(one)
         found.markers |= world.markers(_texts(one))
+        found.tensors |= _storage(one)
         queue.extend(_next(one, packages))
     return found
 
@@ -73,6 +76,16 @@ def _texts(one: Any) -> Iterator[str]:
         yield world.decode(one)
     elif _is_array(one):
         yield from _numbers(one)
+
+
+def _storage(one: Any) -> dict[int, int]:
+    """Where a tensor's numbers are, and how many bytes."""
+    import torch
+
+    if not issubclass(type(one), torch.Tensor) or one.device.type == "meta":
+        return {}
+    storage = one.untyped_storage()
+    return {storage.data_ptr(): storage.nbytes()}
 
 
 def _is_array(one: Any) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example, TrainingData
-from clbench.methods.method import Footprint, Run
-from clbench.testing import audit, reach, world
+from clbench.methods.method import Footprint, Method, Run
+from clbench.runs.functions import replaced
+from clbench.testing import audit, leftovers, reach, world
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,8 @@ class Sight:
         added: parameters that `prepare_model` added.
         footprints: after each experience.
         batches: prompts of each step's own batch.
+        asked: whether the evaluator is at work, who may show the model anything.
+        steps: optimizer steps made within hooks.
         before: trained parameters before the first step.
         weights: trained parameters after the last.
     """
@@ -44,6 +47,9 @@ class Sight:
     added: int = 0
     footprints: list[Footprint] = field(default_factory=list)
     batches: list[tuple[str, ...]] = field(default_factory=list)
+    asked: bool = False
+    hook: str = ""
+    steps: int = 0
     before: dict[str, torch.Tensor] = field(default_factory=dict)
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)
@@ -61,8 +67,16 @@ class Sight:
     def inside(self, hook: str, run: Run | None = None) -> Iterator[None]:
         """While a hook runs; with a run, global random generators must stay as they are."""
         before = _random_states() if run is not None else {}
-        with audit.listening(self.watch) if self.watch is not None else contextlib.nullcontext():
-            yield
+        running, kept, self.hook = leftovers.running(), self.hook, hook
+        try:
+            with audit.listening(self.watch) if self.watch is not None else contextlib.nullcontext():
+                yield
+        finally:
+            self.hook = kept
+        for what in leftovers.since(running):
+            self.note("leaves-nothing", f"{hook} leaves {what}")
+        for what in replaced():
+            self.note("functions", f"{hook}: {what}")
         if run is None:
             return
         for name, state in _random_states().items():
@@ -81,6 +95,26 @@ class Sight:
         self.returned |= {one for one in found - self.present if not world.is_test(one)}
         if len(self.returned) > allowance:
             self.note("memory", f"{hook} trains on {len(self.returned)} examples of the past; it counts {allowance}")
+
+    def pass_by(self, rows: Iterable[Sequence[int]]) -> None:
+        """Tokens come to the model, whoever brings them: nothing but the present and what was kept may."""
+        if self.asked:
+            return
+        found, where = world.markers(world.decode(row) for row in rows), self.hook or "training"
+        if any(map(world.is_test, found)):
+            self.note("no-peeking", f"{where}: test examples pass through the model")
+        if future := sum(not world.is_test(one) for one in found - self.shown):
+            self.note("no-peeking", f"{where}: {future} future examples pass through the model")
+        self.returned |= {one for one in found - self.present if not world.is_test(one)}
+
+    def step_made(self) -> None:
+        """An optimizer steps; within a hook nobody but the method makes it."""
+        self.steps += bool(self.hook)
+
+    def hidden_bytes(self, method: Method, run: Run) -> int:
+        """Bytes of tensors that can be reached from the method and not from the run: copies that it keeps."""
+        own, others = reach.search([method], packages=self.packages).tensors, reach.search([run], packages=()).tensors
+        return sum(size for place, size in own.items() if place not in others)
 
     def try_to_read(self, *roots: Any) -> set[str]:
         """Look for what nobody may see, and give the numbers of all training examples that were found."""

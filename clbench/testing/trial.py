@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from clbench.base.progress import Progress
 from clbench.plugins.hookspecs import hookimpl
 from clbench.plugins.registry import MethodChoice, Registry
-from clbench.testing import world
+from clbench.testing import fresh, world
 from clbench.testing.audit import Watch
 from clbench.testing.sight import Sight
 from clbench.testing.watch import WatchedChoice
@@ -79,6 +79,7 @@ class Trial:
         moments: steps and evaluated batches.
         deaths: how often it was killed.
         leaks: files that hold the environment's secret.
+        judged: checks of the run by a process without the method: name, outcome, detail.
     """
 
     sight: Sight
@@ -89,6 +90,7 @@ class Trial:
     moments: int = 0
     deaths: int = 0
     leaks: Sequence[str] = ()
+    judged: Sequence[tuple[str, str, str]] = ()
 
 
 def run(
@@ -102,6 +104,7 @@ def run(
     dropout: bool = True,
     double: bool = False,
     family: Family | None = None,
+    judge: bool = False,
 ) -> Trial:
     """One run through the ordinary session.
 
@@ -115,16 +118,20 @@ def run(
         dropout: as the method has it; False: none, so that runs whose batches are cut in other ways can be compared.
         double: compute in fp64, where rounding is too small to be amplified to anything.
         family: of the model, instead of the kit's own.
+        judge: have the finished run checked by a process without the method.
     """
     packages = method_packages(choice)
     with tempfile.TemporaryDirectory(prefix="clbench-check-") as name, _environment(Path(name)) as home:
         stream, model = world.write(home, sizes=sizes, family=family)
         sight = Sight(packages, CANARY, double=double)
         sight.watch = Watch(home, model, packages, sight.note)
-        request = _request(home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every))
+        request = _request(
+            home, stream, model, choice, options, micro_batch=micro_batch, kill=bool(kill_every), judge=judge
+        )
         try:
-            with _one_thread(), _dropout(sight, allowed=dropout):
-                return _run(request, replace_choice(choice, sight), registry, kill_every=kill_every, sight=sight)
+            with _one_thread(), _dropout(sight, allowed=dropout), _steps(sight):
+                done = _run(request, replace_choice(choice, sight), registry, kill_every=kill_every, sight=sight)
+            return replace(done, judged=fresh.judge(home, stream, model)) if judge else done
         except Exception as error:
             return Trial(sight, error)
 
@@ -148,6 +155,7 @@ def _request(
     *,
     micro_batch: int,
     kill: bool,
+    judge: bool,
 ) -> Request:
     from clbench.engine.request import Request
 
@@ -157,6 +165,7 @@ def _request(
         "eval_batch": 2,
         "checkpoint_steps": 1 if kill else 1_000_000,
         "drift": False,
+        "keep_checkpoints": judge,
     }
     return Request(
         stream=f"{stream}:files",
@@ -239,6 +248,18 @@ def _dropout(sight: Sight, *, allowed: bool) -> Iterator[None]:
         yield
     finally:
         functional.dropout = original
+
+
+@contextlib.contextmanager
+def _steps(sight: Sight) -> Iterator[None]:
+    """Notice every step of every optimizer of torch."""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    handle = register_optimizer_step_post_hook(lambda *_: sight.step_made())
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextlib.contextmanager

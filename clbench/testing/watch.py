@@ -38,7 +38,16 @@ class Watched(Method):
         with self.sight.inside("prepare_model"):
             model = self.inner.prepare_model(model)
         self.sight.added = _size(model) - before
+        model.get_input_embeddings().register_forward_pre_hook(self._pass_by)  # type: ignore[union-attr]
         return model
+
+    def _pass_by(self, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if not inputs[0].is_floating_point():
+            self.sight.pass_by(inputs[0].reshape(-1, inputs[0].shape[-1]).tolist())
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Watched:
+        """Copies of the model are watched, too."""
+        return self
 
     def make_optimizer(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> Optimizer | None:
         """Remember where training begins."""
@@ -111,7 +120,11 @@ class Watched(Method):
         with contextlib.ExitStack() as stack:
             with self.sight.inside("evaluating", run):
                 stack.enter_context(self.inner.evaluating(run))
-            yield
+            self.sight.asked = True
+            try:
+                yield
+            finally:
+                self.sight.asked = False
 
     def _look(self, run: Run) -> None:
         sight, stated = self.sight, self.inner.footprint()
@@ -119,6 +132,9 @@ class Watched(Method):
         kept = len(sight.try_to_read(self.inner, run))
         if kept > stated.stored_examples:
             sight.note("memory", f"{kept} training examples of the past are kept; it counts {stated.stored_examples}")
+        if len(sight.returned) > stated.stored_examples:
+            back = f"{len(sight.returned)} examples of the past pass through the model"
+            sight.note("memory", f"{back}; it counts {stated.stored_examples}")
         if stated.stored_examples > len(sight.shown):
             sight.note("memory", f"it counts {stated.stored_examples} examples of {len(sight.shown)} that it has seen")
         if self.stores != (stated.stored_examples > 0):
@@ -128,6 +144,9 @@ class Watched(Method):
         held = state_bytes(self.inner.state_dict())
         if held > 2 * stated.stored_bytes + SLACK:
             sight.note("footprint", f"its state holds {held} bytes; stored_bytes says {stated.stored_bytes}")
+        hidden = sight.hidden_bytes(self.inner, run)
+        if hidden > 2 * stated.stored_bytes + SLACK:
+            sight.note("footprint", f"tensors of {hidden} bytes are its own; stored_bytes says {stated.stored_bytes}")
         if sight.added != stated.extra_parameters:
             text = f"prepare_model adds {sight.added} parameters; extra_parameters says {stated.extra_parameters}"
             sight.note("footprint", text)

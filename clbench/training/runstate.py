@@ -43,6 +43,7 @@ def capture(trainer: Trainer, *, start: Mapping[str, int]) -> dict[str, Any]:
         "method": trainer.method.state_dict(),
         "random": random_states(run.device),
         "counts": dataclasses.asdict(trainer.counts),
+        "rows": trainer.passes.rows,
         "step": run.step,
         "scheduled": trainer.scheduled,
         "rate": trainer.rate,
@@ -63,6 +64,7 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     trainer.method.load_state_dict(state["method"])
     set_random_states(state["random"], run.device)
     trainer.counts = type(trainer.counts)(**state["counts"])
+    trainer.passes.rows = state["rows"]
     run.step, trainer.scheduled, trainer.rate = state["step"], state["scheduled"], state["rate"]
     run.notes = dict(state["notes"])
     run.warnings.clear()

@@ -22,6 +22,7 @@ from clbench.models import memory
 from clbench.models.padding import Padding
 from clbench.training import divergence
 from clbench.training.losses import autocast, forward
+from clbench.training.passes import PassCounter
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -109,9 +110,12 @@ class Trainer:
     tokens: int = NO_LIMIT  # padded ones that a micro-batch may have
     fits: int = NO_LIMIT  # examples for which memory was enough
     others: dict[Example, Encoded] = field(default_factory=dict)  # what methods add to batches, tokenised once
+    passes: PassCounter = field(default_factory=PassCounter)
+    own: frozenset[Example] | None = None  # of the stream, to tell what a method brings besides
 
     def prepare(self) -> None:
         """Wrap the model for several devices, and make the optimizer."""
+        self.passes.watch(self.run.model)
         self.forward_model = self.accelerator.prepare_model(self.run.model)
         self.make_optimizer()
 
@@ -144,6 +148,7 @@ class Trainer:
         epochs = range(experience.epochs)
         plan = [step for epoch in epochs for step in self._steps(len(encoded), "data", experience.index, epoch)]
         if not start:
+            self._note_strangers(experience.task, data)
             seeding.seed_global(self.run.seed, "train", experience.index)  # dropout
         with self._training():
             for done in range(start, len(plan)):
@@ -157,10 +162,17 @@ class Trainer:
         self.tokens = self._room(encoded)
         plan = self._steps(len(encoded), "rehearsal", experience.index)
         if not start:
+            self._note_strangers(experience.task, data)
             seeding.seed_global(self.run.seed, "rehearse", experience.index)
         with self._training():
             for done in range(start, len(plan)):
                 self.step([encoded[index] for index in plan[done]], rate=self.rate, done=done + 1)
+
+    def _note_strangers(self, task: str, examples: Sequence[Example]) -> None:
+        """Count what no task of the stream has, in a warning, which a checkpoint keeps."""
+        if self.own is not None and (number := sum(one not in self.own for one in examples)):
+            text = f"{task}: examples that are not the stream's were trained on"
+            self.run.warnings[text] = self.run.warnings.get(text, 0) + number
 
     def _encode(self, data: Sequence[Example], *, label: str) -> list[Encoded]:
         encoded, counts = self.encoder.examples(data)
@@ -180,6 +192,8 @@ class Trainer:
         tokens = dict(zip(own, (encoded[index] for index in indices), strict=True))
         others = [one for one in wanted if one not in tokens]
         new = [one for one in dict.fromkeys(others) if one not in self.others]
+        if others and self.run.experience is not None:
+            self._note_strangers(self.run.experience.task, others)
         self.others.update(zip(new, self._encode(new, label="examples of a method") if new else (), strict=True))
         return [tokens[one] if one in tokens else self.others[one] for one in wanted]
 

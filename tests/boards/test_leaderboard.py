@@ -200,6 +200,7 @@ def test_every_column_names_a_summary_cost_or_footprint(make_record):
     assert set(rows([make_record()])["sequential"]) == {
         "Method",
         "n",
+        "Checked",
         "Package",
         *(one.heading for one in STYLE.columns),
     }

@@ -22,8 +22,8 @@ def command(method, home):
     return ["run", *SMALL, "--plugin", method, *folders, "--quiet", "--json"]
 
 
-def start(arguments, *, log):
-    """Fork a child that runs the command line; returns its process id."""
+def start(arguments, *, log, before=None, after=None):
+    """Fork a child that runs the command line, between two functions; returns its process id."""
     child = os.fork()
     if child:
         return child
@@ -34,9 +34,13 @@ def start(arguments, *, log):
         sys.argv = ["clbench", *arguments]
         from clbench.cli import main
 
+        if before:
+            before()
         main()
     except SystemExit as end:
         sys.stdout.flush(), sys.stderr.flush()
+        if after:
+            after()
         os._exit(end.code or 0)
     finally:
         os._exit(70)

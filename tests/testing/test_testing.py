@@ -1,5 +1,6 @@
 """The conformance kit: good methods pass, and each way to be bad is named."""
 
+import json
 import tempfile
 
 import pytest
@@ -25,8 +26,28 @@ HOSTILE = {
     "pickles": ("state", "state /generator: Random is neither a tensor nor a JSON value"),
     "cheap": ("footprint", "bytes; stored_bytes says 100"),
     "cuts": ("accumulates", "of its length apart"),
+    # cheats
+    "elsewhere": ("memory", "training_data trains on 16 examples of the past; it counts 0"),
+    "scores": ("functions", "clbench.runs.predictions:score_records was replaced by a function of cheats.py"),
+    "renames": ("no-writing", "writes runs/forged.json"),
+    "links": ("no-writing", "writes runs"),
+    "forks": ("leaves-nothing", "starts a process (os.fork), which may outlive the run"),
+    "threads": ("leaves-nothing", "before_experience leaves the thread 'mole'"),
+    "steps": ("footprint", "optimizer steps, which no record counts"),
+    "copies": ("footprint", "bytes are its own; stored_bytes says 0"),
+    "recodes": ("answers", "scores: "),
+    "recalls": ("answers", "answers of row 0 are not what the weights give"),
+    "shrinks": ("answers", "prompts and answers are not the stream's test records"),
+}
+# Cheats that hurt several properties at once: all of them, and what is said of the first.
+SEVERAL = {
+    "frames": ({"no-peeking", "footprint"}, "after_backward: test examples pass through the model"),
+    "compressed": ({"memory", "footprint"}, "16 examples of the past pass through the model; it counts 0"),
+    "decodes": ({"functions", "answers"}, "clbench.evaluation.evaluator:Evaluator.predict was replaced"),
+    "loops": ({"footprint", "memory"}, "extra passes are counted at the model's embedding; extra_passes says 0.00"),
 }
 ONE_RUN = {"loads", "learns", "state", "footprint", "memory", "randomness", "no-peeking", "no-writing", "no-secrets"}
+ONE_RUN |= {"leaves-nothing", "functions"}
 
 
 class Options(MethodOptions):
@@ -86,12 +107,40 @@ def test_an_honest_third_party_conforms():
 
 
 @pytest.mark.parametrize(("kind", "expected"), HOSTILE.items())
-def test_each_hostile_method_is_caught_at_what_it_does(installed, kind, expected, tmp_path, monkeypatch):
+def test_each_hostile_method_is_caught_at_what_it_does(installed, unspoilt, kind, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the sneak has its stash
     properties = {*ONE_RUN, expected[0]}
     caught = failed(testing.check(f"hostile-{kind}", registry=installed("clbench-hostile"), properties=properties))
     assert list(caught) == [expected[0]]
     assert expected[1] in caught[expected[0]]
+
+
+@pytest.fixture
+def unspoilt(monkeypatch):
+    """What cheats change in this process is as it was afterwards."""
+    from clbench.evaluation.evaluator import Evaluator
+    from clbench.runs import predictions
+    from clbench.scoring import edit
+
+    monkeypatch.setattr(Evaluator, "predict", Evaluator.predict)
+    monkeypatch.setattr(predictions, "score_records", predictions.score_records)
+    monkeypatch.setattr(edit.fuzz_levenshtein, "__code__", edit.fuzz_levenshtein.__code__)
+    monkeypatch.setattr(edit.fuzz_levenshtein, "__kwdefaults__", edit.fuzz_levenshtein.__kwdefaults__)
+    monkeypatch.setattr(json, "clbench_stash", [], raising=False)
+
+
+@pytest.mark.parametrize(("kind", "expected"), SEVERAL.items())
+def test_cheats_that_hurt_several_rules(installed, unspoilt, kind, expected):
+    caught = failed(
+        testing.check(f"hostile-{kind}", registry=installed("clbench-hostile"), properties=ONE_RUN | expected[0])
+    )
+    assert set(caught) == expected[0]
+    assert any(expected[1] in reason for reason in caught.values()), caught
+
+
+def test_what_the_kit_does_not_notice(installed, unspoilt):
+    """Records that are nobody's test are nobody's fault here; a run's record says that they were trained on."""
+    assert not failed(testing.check("hostile-invents", registry=installed("clbench-hostile"), properties=ONE_RUN))
 
 
 def test_a_name_with_markup_is_refused_at_registration(installed):

@@ -1,0 +1,91 @@
+"""Killed at every kind of call that writes: before a file is opened for writing, renamed, removed or made durable.
+
+`CLBENCH_WRITE_POINTS=200 pytest tests/faults/test_write_points.py -s` kills each of six methods at 200 of these calls,
+evenly spread over all that an uninterrupted run makes; the ordinary suite kills one method at a few.
+"""
+
+import os
+import signal
+import sys
+from collections import Counter
+
+import nursery
+import pytest
+from test_kill import METHODS, imported  # noqa: F401 (a fixture)
+
+POINTS = int(os.environ.get("CLBENCH_WRITE_POINTS", "0"))
+CHOSEN = os.environ.get("CLBENCH_WRITE_METHODS", ",".join(METHODS)).split(",") if POINTS else ["frozen"]
+CALLS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
+LEFT = (".part", ".tmp")  # what only an unfinished run needs
+
+
+class Teller:
+    """Counts the calls of a process that write below a folder, and ends it before the n-th."""
+
+    def __init__(self, home, *, die_at=0):
+        self.home, self.die_at, self.count, self.kinds = str(home), die_at, 0, []
+        self.sync = os.fsync
+
+    def begin(self):
+        sys.addaudithook(self.heard)
+        os.fsync = self.durable
+
+    def heard(self, event, args):
+        writes = event in CALLS or (event == "open" and args and args[2] & (os.O_WRONLY | os.O_RDWR))
+        if writes and str(args[0]).startswith(self.home) and not str(args[0]).endswith(("log", ".lock", ".owner")):
+            self.call(event)
+
+    def durable(self, descriptor):
+        self.call("fsync")
+        return self.sync(descriptor)
+
+    def call(self, event):
+        self.count += 1
+        self.kinds.append(event)
+        if self.count == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def attempt(method, home, *, die_at=0):
+    """One process with the command; its exit code."""
+    teller = Teller(home, die_at=die_at)
+    child = nursery.start(nursery.command(method, home), log=home / "log", before=teller.begin)
+    return nursery.finish(child)
+
+
+def calls_of(method, home):
+    """What an uninterrupted run calls, in order."""
+    read, write = os.pipe()
+    teller = Teller(home)
+
+    def tell():
+        os.write(write, ("\n".join(teller.kinds)).encode())
+
+    child = nursery.start(nursery.command(method, home), log=home / "log", before=teller.begin, after=tell)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        kinds = pipe.read().split("\n")
+    assert nursery.finish(child) == 0, (home / "log").read_text("utf-8")
+    return kinds
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("method", CHOSEN)
+def test_killed_before_a_call_that_writes_a_run_ends_as_if_it_had_not_been(method, tmp_path):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    kinds = calls_of(method, whole)
+    expected = nursery.result(whole)
+    number = min(POINTS or 2, len(kinds))
+    points = [1 + place * len(kinds) // number for place in range(number)]
+    met = Counter()
+    for point in points:
+        home = tmp_path / f"at-{point}"
+        home.mkdir()
+        assert attempt(method, home, die_at=point) == -signal.SIGKILL
+        met[kinds[point - 1]] += 1
+        assert attempt(method, home) == 0, (home / "log").read_text("utf-8")[-2000:]
+        assert nursery.result(home) == expected, f"killed before call {point}, {kinds[point - 1]}"
+        left = [one.name for one in home.rglob("*") if one.suffix in LEFT or one.parent.name == "checkpoints"]
+        assert left == [], f"killed before call {point}, {kinds[point - 1]}"
+    print(f"{method}: killed at {number} of {len(kinds)} calls that write: {dict(met)}; all equal, nothing left")  # noqa: T201
