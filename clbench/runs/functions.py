@@ -22,7 +22,7 @@ LISTED = (
     "clbench.engine.runner:Runner.save",
     "clbench.engine.scorekeeper:Scorekeeper.measure",
     "clbench.engine.scorekeeper:Scorekeeper._score",
-    "clbench.engine.scorekeeper:Scorekeeper._ask",
+    "clbench.evaluation.asking:ask",
     "clbench.engine.session:publish",
     "clbench.evaluation.evaluator:Evaluator.choose",
     "clbench.evaluation.evaluator:Evaluator.mean_loss",
