@@ -251,11 +251,12 @@ class Runner:
         """One row of R, where it is due."""
         moving, run = self.moving, self.moving.stage.run
         self.fixed.run_dir.event("measuring", row=row)
-        with moving.method.evaluating(run):  # what is measured is what is kept
-            with moving.clock.running("eval"):
-                moving.guards.look(run, row=row)
-                scores = moving.scores.measure(run.model, row=row)
-            run.warnings.update(dict.fromkeys(replaced(), 1))
+        with moving.clock.running("eval"), moving.method.evaluating(run):
+            moving.guards.look(run, row=row)
+            scores = moving.scores.measure(run.model, row=row)
+        self.fixed.run_dir.event("measured", row=row)
+        run.warnings.update(dict.fromkeys(replaced(), 1))
+        with moving.method.evaluating(run):  # what was measured is what is kept
             keep(self.fixed, moving, row=row, last=self.last)
             self._keep_measured(row)
         if scores:

@@ -46,6 +46,7 @@ def costs(record: Record) -> Html:
         [name.replace("_", " "), _amount(f"{family}.{name}", value)]
         for family, part in (("cost", record.costs), ("footprint", record.footprint))
         for name, value in part
+        if value is not None  # what was not counted when the record was made
     ]
     return join([tag("h3", "Costs and footprint"), table(None, rows, class_="numbers")])
 

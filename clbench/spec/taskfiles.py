@@ -70,7 +70,14 @@ def read_yaml(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is not UTF-8 text") from error
     try:
-        loader = _loader(text)
+        return _parse(text, path, _loader(text))
+    except FileError:
+        return _parse(text, path, yaml.SafeLoader)  # which names the fault's own line; the one in C the next one
+
+
+def _parse(text: str, path: Path, loader_class: Any) -> Document:
+    try:
+        loader = loader_class(text)
         node = loader.get_single_node()
         lines = dict(_lines(node, path=path)) if node else {}
         data = loader.construct_document(node) if node else None
@@ -87,7 +94,7 @@ def read_yaml(path: Path) -> Document:
 def _loader(text: str) -> Any:
     """The one in C, which is several times as fast; it recurses on the machine's stack: deep files are Python's."""
     deep = text.count("[") + text.count("{") > DEEP
-    return (yaml.SafeLoader if deep else getattr(yaml, "CSafeLoader", yaml.SafeLoader))(text)
+    return yaml.SafeLoader if deep else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _lines(

@@ -2,6 +2,7 @@
 
 import json
 
+import chats
 import pytest
 import small
 from probing import write_choice
@@ -163,8 +164,9 @@ def test_all_that_can_change_a_number_changes_the_run(config):
         "caps": {"train_examples": 2, "test_examples": 1, "shuffle": 5},
     }
     fixed = {"name", "decoding"}  # a label, and a choice of one
+    chat = {"prompt", "system"}  # need a model with a template: see below
     own = config()
-    assert set(values["protocol"]) | fixed == set(type(own.plan.protocol).model_fields)
+    assert set(values["protocol"]) | fixed | chat == set(type(own.plan.protocol).model_fields)
     changed = [config(**{part: {key: value}}) for part, keys in values.items() for key, value in keys.items()]
     others = [*changed, config(seeds=(1,)), config(orders=("stance,number,word",))]
     ids = [run_id(one) for one in (own, *others)]
@@ -174,3 +176,14 @@ def test_all_that_can_change_a_number_changes_the_run(config):
         if ids.count(other) > 1
     ]
     assert not twice
+
+
+def test_a_chat_its_system_prompt_and_its_template_change_the_run(config, tmp_path):
+    ids = []
+    for family in ("qwen", "smollm"):
+        tokenizer = chats.tokenizer(family)
+        model = small.save(tmp_path / family / "chat", small.make_llama(len(tokenizer)), tokenizer)
+        ids.append(run_id(config(model=model)))
+        systems = ({}, {"system": "Be brief."}, {"system": "Be long."})
+        ids += [run_id(config(model=model, protocol={"prompt": "chat"} | system)) for system in systems]
+    assert len(set(ids)) == 8

@@ -42,7 +42,7 @@ def test_choices_have_clbenchs_own_likelihoods(make, tasks, model, ask, own_numb
     encoder = Encoder(model.tokenizer, max_prompt=64, max_answer=8)
     asked = encode(encoder, examples, window=512)
     with torch.inference_mode():
-        own = full_scores(model.lm, asked, pad=encoder.pad, device=torch.device("cpu"))
+        own = full_scores(model.lm, asked, pad=encoder.pad, device=torch.device("cpu"), tokens=4096)
     for one, example, scores, record in zip(judged, examples, own, make.questions(11), strict=True):
         assert one.prompt == example.prompt
         assert [value for value, _ in json.loads(one.response)] == pytest.approx(scores, abs=1e-3)
