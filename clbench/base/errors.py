@@ -65,6 +65,11 @@ class RunError(ClbenchError):
     exit_code = 1
 
 
+def first_line(error: BaseException, *, limit: int = 200) -> str:
+    """What a library said first; its kind where it said nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:limit]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint for a misspelt name: `; did you mean 'mofo'?`, or the list of what there is."""
     names = sorted(known)

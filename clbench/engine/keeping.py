@@ -12,23 +12,19 @@ if TYPE_CHECKING:
     from clbench.engine.moving import Moving
 
 
-def keep(fixed: Fixed, moving: Moving, *, row: int, last: int) -> None:
-    """Write the model as it has just been measured, if that was asked for.
-
-    Args:
-        fixed: says whether.
-        moving: holds the model and its scores.
-        row: that was measured.
-        last: row of the stream's end.
-    """
+def is_due(fixed: Fixed, *, row: int, last: int) -> bool:
+    """Whether a row's model is to be kept: each task's or the last one's, as was asked for; never the base model."""
     wanted = fixed.config.save_model
-    if not row or not (wanted == "each" or (wanted == "end" and row == last)) or not fixed.run_dir.writable:
-        return
+    return bool(row and fixed.run_dir.writable and (wanted == "each" or (wanted == "end" and row == last)))
+
+
+def keep(fixed: Fixed, moving: Moving, *, row: int) -> None:
+    """Write the model as it has just been measured."""
     root = fixed.run_dir.path / "model"
-    folder = root / str(row) if wanted == "each" else root
+    folder = root / str(row) if fixed.config.save_model == "each" else root
     folder.parent.mkdir(parents=True, exist_ok=True)
-    run = moving.stage.run
-    saving.write(run.model, moving.evaluator.encoder.tokenizer, folder, card=card(fixed, moving, row=row))
+    model, tokenizer = moving.stage.run.model, moving.evaluator.encoder.tokenizer
+    saving.write(model, tokenizer, folder, card=card(fixed, moving, row=row))
     fixed.run_dir.event("model saved", row=row)
 
 

@@ -16,7 +16,7 @@ from clbench.base.progress import Progress
 from clbench.engine import lesson
 from clbench.engine.drafts import drop_drafts, drop_rows, tidy
 from clbench.engine.fixed import Fixed, find_devices, fix
-from clbench.engine.keeping import keep
+from clbench.engine.keeping import is_due, keep
 from clbench.engine.moving import Moving
 from clbench.engine.reckoning import make_record
 from clbench.engine.resume import Cursor, stop_signal
@@ -256,18 +256,23 @@ class Runner:
             scores = moving.scores.measure(run.model, row=row)
         self.fixed.run_dir.event("measured", row=row)
         run.warnings.update(dict.fromkeys(replaced(), 1))
-        with moving.method.evaluating(run):  # what was measured is what is kept
-            keep(self.fixed, moving, row=row, last=self.last)
-            self._keep_measured(row)
+        self._keep(row)
         if scores:
             self.fixed.emit("clbench_eval_end", after=row, scores=scores)
 
-    def _keep_measured(self, row: int) -> None:
-        """The weights that gave the last row, beside kept checkpoints: a method may measure others than it trains."""
-        fixed = self.fixed
-        last = row == len(fixed.config.plan.tasks)
-        if last and fixed.config.runtime.keep_checkpoints and fixed.run_dir.writable and not self.devices.sharded:
-            save_weights(fixed.run_dir.checkpoints / MEASURED, self.moving.stage.run.model)
+    def _keep(self, row: int) -> None:
+        """What was asked for of the weights that were measured, which may be others than the method trains."""
+        fixed, run = self.fixed, self.moving.stage.run
+        folder = is_due(fixed, row=row, last=self.last)
+        ended = row == len(fixed.config.plan.tasks) and fixed.run_dir.writable and not self.devices.sharded
+        weights = ended and fixed.config.runtime.keep_checkpoints
+        if not (folder or weights):
+            return
+        with self.moving.method.evaluating(run):
+            if folder:
+                keep(fixed, self.moving, row=row)
+            if weights:
+                save_weights(fixed.run_dir.checkpoints / MEASURED, run.model)
 
     def close(self) -> Record:
         """The record; what only an unfinished run needs goes."""

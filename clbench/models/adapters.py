@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clbench.base.errors import ModelError
+from clbench.base.errors import ModelError, first_line
 from clbench.base.hashing import digest, file_digest
 from clbench.models.folder import check_regular, read_json
 from clbench.models.ref import ModelRef
@@ -88,7 +88,7 @@ def merge(model: PreTrainedModel, ref: ModelRef) -> PreTrainedModel:
             warnings.simplefilter("ignore")  # what does not fit is found below, whatever PEFT says of it
             adapted: Any = PeftModel.from_pretrained(model, ref.adapter, torch_device="cpu")
     except Exception as error:
-        raise ModelError(f"adapter {ref.name!r}: does not fit its base model ({_first_line(error)})") from error
+        raise ModelError(f"adapter {ref.name!r}: does not fit its base model ({first_line(error)})") from error
     _check_complete(adapted, ref)
     if not hasattr(adapted.base_model, "merge_and_unload"):
         kind = adapted.active_peft_config.peft_type
@@ -96,7 +96,7 @@ def merge(model: PreTrainedModel, ref: ModelRef) -> PreTrainedModel:
     try:
         merged = adapted.merge_and_unload(safe_merge=True)
     except Exception as error:
-        raise ModelError(f"adapter {ref.name!r}: cannot be merged ({_first_line(error)})") from error
+        raise ModelError(f"adapter {ref.name!r}: cannot be merged ({first_line(error)})") from error
     return merged.requires_grad_(True)
 
 
@@ -114,7 +114,3 @@ def _check_complete(adapted: Any, ref: ModelRef) -> None:
             f"adapter {ref.name!r}: does not fit its base model: {len(odd)} tensors have no counterpart, "
             f"such as {odd[0]}"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

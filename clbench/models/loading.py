@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import home
-from clbench.base.errors import ModelError
+from clbench.base.errors import ModelError, first_line
 from clbench.models import adapters, folder, gguf
 from clbench.models.padding import Padding
 from clbench.models.panics import panics_are_errors
@@ -129,7 +129,7 @@ def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
         with panics_are_errors():
             return AutoTokenizer.from_pretrained(where, **how)
     except Exception as error:
-        raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({_first_line(error)})") from error
+        raise ModelError(f"model {ref.name!r}: its tokenizer cannot be loaded ({first_line(error)})") from error
 
 
 def load_config(ref: ModelRef) -> Any:
@@ -143,7 +143,7 @@ def load_config(ref: ModelRef) -> Any:
     try:
         return AutoConfig.from_pretrained(ref.location, **_revision(ref))
     except Exception as error:
-        raise ModelError(f"model {ref.name!r}: its config.json cannot be loaded ({_first_line(error)})") from error
+        raise ModelError(f"model {ref.name!r}: its config.json cannot be loaded ({first_line(error)})") from error
 
 
 def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tuple[str, ...]]:
@@ -155,7 +155,7 @@ def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tup
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({_first_line(error)})") from error
+        raise ModelError(f"model {ref.name!r}: cannot be loaded as a causal LM ({first_line(error)})") from error
     notes = (*notes, *_check_weights(ref, info))
     if ref.gguf:
         gguf.forget_quantisation(model)
@@ -214,10 +214,6 @@ def _silence() -> None:
 def _revision(ref: ModelRef) -> dict[str, Any]:
     named = {"revision": ref.revision, "gguf_file": ref.gguf}
     return {"trust_remote_code": ref.trust_remote_code, **{key: value for key, value in named.items() if value}}
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
 def use_greedy_decoding(model: PreTrainedModel, tokenizer: Any, *, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from clbench.base import home
@@ -38,14 +39,8 @@ def find_model(
 
         return adapters.describe(path, base)
     if not home.is_dir(path) and (kept := packages.find(name)):
-        return _renamed(gguf.describe(kept), name)
+        return replace(gguf.describe(kept), name=name)
     return loading.describe(name, revision=revision, trust_remote_code=trust_remote_code)
-
-
-def _renamed(ref: ModelRef, name: str) -> ModelRef:
-    from dataclasses import replace
-
-    return replace(ref, name=name)
 
 
 def _of_run(name: str, runs_dir: Path, *, trust_remote_code: bool) -> ModelRef:
@@ -60,7 +55,7 @@ def _of_run(name: str, runs_dir: Path, *, trust_remote_code: bool) -> ModelRef:
             f"--model {name}: that run kept no such model; run it with --save-model end, "
             f"or write it by `clbench export {run_id}` if it kept its checkpoints"
         )
-    return _renamed(find_model(str(folder), trust_remote_code=trust_remote_code, runs_dir=runs_dir), name)
+    return replace(find_model(str(folder), trust_remote_code=trust_remote_code, runs_dir=runs_dir), name=name)
 
 
 def _last(kept: Path) -> Path:

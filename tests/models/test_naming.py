@@ -31,6 +31,7 @@ def logits(loaded):
 
 def random_adapter(folder, base, *, seed=1, targets=("q_proj", "v_proj"), **options):
     """A LoRA whose change is none of zero."""
+    pytest.importorskip("peft")
     from peft import LoraConfig, get_peft_model
 
     warnings.simplefilter("ignore", FutureWarning)  # within a test
