@@ -81,6 +81,7 @@ def _carry_out(request: Request) -> list[Result]:
     from clbench.api.given import in_words
     from clbench.base.progress import make_progress
     from clbench.engine import session
+    from clbench.verification.afresh import check_afresh
 
     with in_words(request) as (asked, registry):
         configs = session.prepare(asked, registry)
@@ -91,7 +92,7 @@ def _carry_out(request: Request) -> list[Result]:
             )
         progress = make_progress(quiet=request.quiet, lines=False)
         found = []
-        for outcome in session.run_all(asked, configs, registry, progress):
+        for outcome in session.run_all(asked, configs, registry, progress, check=check_afresh):
             if in_place and outcome.repeated:
                 raise OptionError(
                     f"copy=False: {outcome.record.run} is finished, so nothing was trained; fresh=True does"
