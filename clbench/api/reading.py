@@ -11,7 +11,7 @@ from clbench.api.result import Result, row_of
 from clbench.api.table import framed
 from clbench.base import home
 from clbench.base.errors import ClbenchError, OptionError, RecordError
-from clbench.boards.compare import METRICS
+from clbench.boards.compare import METRICS, against
 from clbench.boards.compare import compare as compare_rows
 from clbench.boards.loading import board_folders, load_board
 from clbench.boards.render import baseline_of, rank
@@ -114,6 +114,7 @@ def _half(estimate: Estimate | None, *, paired: bool) -> float | None:
 
 def compare(
     *pairs: str,
+    baseline: str | None = None,
     board: Place | None = None,
     metrics: Sequence[str] | None = None,
     leaderboards_dir: Place | None = None,
@@ -122,20 +123,27 @@ def compare(
 
     Args:
         pairs: `METHOD:BASELINE`, as their rows are called.
+        baseline: where no pairs are given, what every row is compared with; left out: sequential fine-tuning.
         board: its name; not needed where there is one only.
         metrics: columns of the board.
         leaderboards_dir: where boards are.
 
     Returns:
-        A pandas data frame, or a `Table` where there is no pandas: a row for each pair and metric.
+        A pandas data frame, or a `Table` where there is no pandas: a row for each pair and metric. `p.holm` is
+        corrected over all of them; `verdict` is `cannot tell` where it is 0.05 or more, and so wherever the interval
+        from `low` to `high` holds zero; `needed` is how many pairs would find such a difference with 80 % power.
 
     Raises:
         ClbenchError: no such board, row or metric, or no seed and order that both ran.
     """
-    parsed = [parse_pair(one) for one in pairs]
+    if pairs and baseline:
+        raise OptionError("baseline: leave it out where pairs are given, or the pairs")
+    given = [parse_pair(one) for one in pairs]
+    records = board_records(board, Path(leaderboards_dir or home.leaderboards_dir()))
+    chosen = given or against(records, baseline or default_style().baseline)
     found = compare_rows(
-        board_records(board, Path(leaderboards_dir or home.leaderboards_dir())),
-        pairs=parsed,
+        records,
+        pairs=chosen,
         summaries=registry().summary_specs(),
         metrics=metrics or METRICS,
     )
@@ -150,7 +158,14 @@ def compare(
                 "base": one.base.mean,
                 "difference": one.difference.mean,
                 "half_width": one.difference.spread,
+                "low": one.t_interval and one.t_interval.low,
+                "high": one.t_interval and one.t_interval.high,
+                "bootstrap.low": one.bootstrap and one.bootstrap.low,
+                "bootstrap.high": one.bootstrap and one.bootstrap.high,
                 "p": one.p,
+                "p.holm": one.p_holm,
+                "verdict": one.verdict,
+                "needed": one.needed,
             }
             for one in found
         ]

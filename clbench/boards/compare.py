@@ -1,16 +1,20 @@
-"""Two methods of one board, on the same seeds and orders: paired differences with intervals. Pure."""
+"""Methods of one board against others, on the same seeds and orders: paired differences with intervals. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from clbench.base.errors import UnknownNameError, unknown_name
 from clbench.boards.values import Row, Run, Values, rows_of
+from clbench.metrics.intervals import LEVEL, Interval, bootstrap, pairs_to_tell, student
+from clbench.metrics.paired import holm
 from clbench.metrics.statistics import Estimate, mean_std, paired_difference, paired_p
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Costs, FootprintPart, Record
 
+Verdict = Literal["higher", "lower", "cannot tell"]
 METRICS = ("op", "bwt.gem", "learning_accuracy", "retention.facts", "drift.relative_l2", "cost.train_seconds")
 
 
@@ -26,6 +30,13 @@ class Comparison:
         base: the baseline's.
         difference: mean of the pairwise differences, and half the width of their 95 % t-interval.
         p: of the paired t-test, two-sided; not corrected for the number of comparisons.
+        t_interval: that interval; None for one pair.
+        bootstrap: the 95 % bootstrap interval; None for fewer than six pairs.
+        p_holm: p after Holm's correction over all comparisons that were made together.
+        verdict: of the method against the baseline: `cannot tell` unless the corrected p is below 0.05, and so
+            whenever the t-interval holds zero.
+        needed: pairs of which such a difference would be found with 80 % power at the level that Holm's first step
+            has; None where no reasonable number would do.
     """
 
     method: str
@@ -35,6 +46,22 @@ class Comparison:
     base: Estimate
     difference: Estimate
     p: float | None
+    t_interval: Interval | None = None
+    bootstrap: Interval | None = None
+    p_holm: float | None = None
+    verdict: Verdict = "cannot tell"
+    needed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """The numbers of one comparison, pair by pair."""
+
+    method: str
+    baseline: str
+    metric: str
+    own: tuple[float, ...]
+    base: tuple[float, ...]
 
 
 def compare(
@@ -55,9 +82,9 @@ def compare(
     Raises:
         UnknownNameError: no such row or metric, or no seed and order that both ran.
     """
-    _check_metrics(metrics, summaries, records)
+    check_metrics(metrics, summaries, records)
     rows, values = rows_of(records), Values(summaries, records)
-    found = []
+    found: list[_Pairs] = []
     for method, baseline in pairs:
         one, other = _row(rows, method), _row(rows, baseline)
         common = list(_common(one, other))
@@ -67,25 +94,73 @@ def compare(
             numbers = [(values.of(a, metric), values.of(b, metric)) for a, b in common]
             both = [(a, b) for a, b in numbers if a is not None and b is not None]
             if both:
-                found.append(_comparison(one.label, other.label, metric, both))
+                own, base = zip(*both, strict=True)
+                found.append(_Pairs(one.label, other.label, metric, own, base))
+    return _together([_comparison(one, of=len(found)) for one in found])
+
+
+def against(records: Sequence[Record], baseline: str) -> list[tuple[str, str]]:
+    """Pairs of every row that shares a seed and order with a baseline's, best told by their labels.
+
+    Raises:
+        UnknownNameError: no such row.
+    """
+    rows = rows_of(records)
+    base = _row(rows, baseline)
+    found = [(row.label, base.label) for row in rows if row is not base and any(_common(row, base))]
+    if not found:
+        raise UnknownNameError(f"no other row has a seed and order in common with {base.label}")
     return found
 
 
-def _check_metrics(metrics: Sequence[str], summaries: Sequence[SummarySpec], records: Sequence[Record]) -> None:
-    names = [one.name for one in summaries]
-    costs = [f"cost.{name}" for name, one in Costs.model_fields.items() if one.annotation in (int, float)]
-    footprints = [f"footprint.{name}" for name in FootprintPart.model_fields]
-    drifts = {f"drift.{name}" for one in records for name, value in one.drift.items() if isinstance(value, int | float)}
-    known = {*METRICS, *names, *(f"lenient.{name}" for name in names), *costs, *footprints, *drifts}
+def _together(found: Sequence[Comparison]) -> list[Comparison]:
+    """With Holm's correction over all of them, and what can be told after it."""
+    adjusted = holm({str(place): one.p for place, one in enumerate(found) if one.p is not None})
+    return [_judged(one, adjusted.get(str(place))) for place, one in enumerate(found)]
+
+
+def _judged(one: Comparison, p: float | None) -> Comparison:
+    told = p is not None and p < 1 - LEVEL and one.difference.mean != 0
+    verdict: Verdict = ("higher" if one.difference.mean > 0 else "lower") if told else "cannot tell"
+    return replace(one, p_holm=p, verdict=verdict)
+
+
+def check_metrics(metrics: Sequence[str], summaries: Sequence[SummarySpec], records: Sequence[Record]) -> None:
+    """Refuse names of columns that no record can have a number for.
+
+    Raises:
+        UnknownNameError: such a name.
+    """
+    known = known_metrics(summaries, records)
     for metric in metrics:
         if metric not in known:
             raise unknown_name("metric", metric, known)
 
 
-def _comparison(method: str, baseline: str, metric: str, pairs: Sequence[tuple[float, float]]) -> Comparison:
-    own, base = zip(*pairs, strict=True)
-    difference, p = paired_difference(own, base), paired_p(own, base)
-    return Comparison(method, baseline, metric, mean_std(own), mean_std(base), difference, p)
+def known_metrics(summaries: Sequence[SummarySpec], records: Sequence[Record]) -> set[str]:
+    """Keys of columns that records can have a number for."""
+    names = [one.name for one in summaries]
+    costs = [f"cost.{name}" for name, one in Costs.model_fields.items() if one.annotation in (int, float)]
+    footprints = [f"footprint.{name}" for name in FootprintPart.model_fields]
+    drifts = {f"drift.{name}" for one in records for name, value in one.drift.items() if isinstance(value, int | float)}
+    return {*METRICS, *names, *(f"lenient.{name}" for name in names), *costs, *footprints, *drifts}
+
+
+def _comparison(one: _Pairs, *, of: int) -> Comparison:
+    """One of several that are made together."""
+    differences = [value - base for value, base in zip(one.own, one.base, strict=True)]
+    return Comparison(
+        method=one.method,
+        baseline=one.baseline,
+        metric=one.metric,
+        value=mean_std(one.own),
+        base=mean_std(one.base),
+        difference=paired_difference(one.own, one.base),
+        p=paired_p(one.own, one.base),
+        t_interval=student(differences),
+        bootstrap=bootstrap(differences),
+        needed=pairs_to_tell(differences, level=(1 - LEVEL) / of),
+    )
 
 
 def _row(rows: Sequence[Row], name: str) -> Row:

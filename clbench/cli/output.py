@@ -44,7 +44,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], *, headings: Iterable[str], t
     from rich.text import Text
 
     names = list(headings)
-    table = Table(*names, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in names:
+        table.add_column(Text(name), overflow="fold")  # in a narrow terminal nothing is cut
     for row in rows:
         table.add_row(*(Text(str(row.get(name, ""))) for name in names))
     _print_titled(table, title)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pkgutil import resolve_name
-from statistics import fmean
+from statistics import fmean, median
 
 from clbench.base.errors import MatrixError
 from clbench.metrics.matrix import ResultMatrix
@@ -102,6 +102,17 @@ def nested(values: dict[str, float | None]) -> dict[str, object]:
 def op(r: ResultMatrix) -> float:
     """OP = (1/T) Σ_j R[T,j]. Lopez-Paz & Ranzato 2017 (ACC); TRACE's Overall Performance at t = T. ↑."""
     return fmean(r.cell(r.num_tasks, j) for j in _tasks(r))
+
+
+def final_median(r: ResultMatrix) -> float:
+    """Median of R's last row: half the tasks are better. ↑."""
+    return median(r.cell(r.num_tasks, j) for j in _tasks(r))
+
+
+def final_iqm(r: ResultMatrix) -> float:
+    """Mean of R's last row without its ⌊T/4⌋ lowest and highest cells: interquartile mean, Agarwal et al. 2021. ↑."""
+    cells, cut = sorted(r.cell(r.num_tasks, j) for j in _tasks(r)), r.num_tasks // 4
+    return fmean(cells[cut : r.num_tasks - cut])
 
 
 def learning_accuracy(r: ResultMatrix) -> float:
@@ -237,6 +248,16 @@ def fwt_sapt(r: ResultMatrix) -> float:
 # --- against upper bounds --------------------------------------------------------------------------------------------
 
 
+def normalised_joint(r: ResultMatrix) -> float:
+    """(OP − b̄) / (J̄ − b̄), b the base row and J the joint model's scores: 0 learned nothing, 1 as good as joint. ↑."""
+    return _normalised(r, bound="joint")
+
+
+def normalised_single(r: ResultMatrix) -> float:
+    """(OP − b̄) / (S̄ − b̄), b the base row and S the scores of a model for each task: 1 forgot nothing of it. ↑."""
+    return _normalised(r, bound="single")
+
+
 def intransigence_single(r: ResultMatrix) -> float:
     """I = (1/T) Σ_k (m_k − R[k,k]), m_k of a model trained on task k alone. After Chaudhry et al. 2018. ↓."""
     return _intransigence(r, bound="single")
@@ -323,13 +344,25 @@ def _probe_ends(r: ResultMatrix, name: str) -> tuple[float, float]:
     return row[0], row[-1]
 
 
-def _intransigence(r: ResultMatrix, *, bound: str) -> float:
-    bounds = r.bounds.get(bound)
+def _bound(r: ResultMatrix, name: str) -> tuple[float, ...]:
+    bounds = r.bounds.get(name)
     if bounds is None:
         raise MatrixError(
-            f"needs the bound {bound!r} (a board takes it from that method's run, a matrix file from `bounds`)"
+            f"needs the bound {name!r} (a board takes it from that method's run, a matrix file from `bounds`)"
         )
-    return fmean(best - r.cell(k, k) for k, best in enumerate(bounds, 1))
+    return bounds
+
+
+def _intransigence(r: ResultMatrix, *, bound: str) -> float:
+    return fmean(best - r.cell(k, k) for k, best in enumerate(_bound(r, bound), 1))
+
+
+def _normalised(r: ResultMatrix, *, bound: str) -> float:
+    """A ratio of means: single tasks on which a bound is no better than the base model have no ratio."""
+    best, base = fmean(_bound(r, bound)), fmean(r.cell(0, j) for j in _tasks(r))
+    if best <= base:
+        raise MatrixError(f"needs a bound {bound!r} that is better than the base model")
+    return (op(r) - base) / (best - base)
 
 
 def _spec(name: str, function: SummaryFunction, *, higher_is_better: bool = True) -> SummarySpec:
@@ -338,6 +371,10 @@ def _spec(name: str, function: SummaryFunction, *, higher_is_better: bool = True
 
 SUMMARIES: tuple[SummarySpec, ...] = (
     _spec("op", op),
+    _spec("final.median", final_median),
+    _spec("final.iqm", final_iqm),
+    _spec("normalised.joint", normalised_joint),
+    _spec("normalised.single", normalised_single),
     _spec("bwt.gem", bwt_gem),
     _spec("bwt.trace-printed", bwt_trace_printed),
     _spec("bwt.gem-code", bwt_gem_code),

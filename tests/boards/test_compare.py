@@ -1,10 +1,12 @@
 """Paired comparisons, against scipy's paired t-test."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from clbench.base.errors import UnknownNameError
-from clbench.boards.compare import compare
+from clbench.boards.compare import against, compare
 from clbench.metrics.statistics import paired_p
 from clbench.plugins.registry import registry
 
@@ -33,6 +35,45 @@ def test_a_difference_is_that_of_the_pairs(records):
     low, high = theirs.confidence_interval(0.95)
     assert one.difference.spread == pytest.approx((high - low) / 4)
     assert (one.value.n, one.method, one.baseline) == (3, "mofo", "sequential")
+
+
+def test_intervals_and_holm_over_the_table_are_scipys(make_record):
+    values = {"sequential": [0.1, 0.2, 0.15, 0.3, 0.2, 0.25], "mofo": [0.4, 0.45, 0.5, 0.5, 0.55, 0.6]}
+    values["hft"] = [0.12, 0.18, 0.2, 0.28, 0.15, 0.3]
+    records = [
+        make_record(method, seed=seed, final=(value, 0.8))
+        for method, finals in values.items()
+        for seed, value in enumerate(finals)
+    ]
+    found = {one.method: one for one in run(records, *against(records, "sequential"), metrics=["op"])}
+    assert set(found) == {"mofo", "hft"}
+    p = {name: stats.ttest_rel(values[name], values["sequential"]).pvalue for name in found}
+    assert found["mofo"].p_holm == pytest.approx(2 * p["mofo"])
+    assert found["hft"].p_holm == pytest.approx(p["hft"])
+    assert (found["mofo"].verdict, found["hft"].verdict) == ("higher", "cannot tell")
+    assert found["hft"].t_interval.low < 0 < found["hft"].t_interval.high
+    assert found["mofo"].bootstrap.low > 0
+    assert found["hft"].needed > 100 > found["mofo"].needed
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=6))
+def test_nothing_is_told_where_the_interval_holds_zero(make_record, steps):
+    records = [make_record("sequential", seed=seed, final=(0.5, 0.5)) for seed in range(len(steps))]
+    records += [make_record("mofo", seed=seed, final=(0.5 + step / 100, 0.5)) for seed, step in enumerate(steps)]
+    (one,) = run(records, ("mofo", "sequential"), metrics=["op"])
+    low, high = one.t_interval
+    assert (one.verdict == "cannot tell") == (low <= 0 <= high or one.p_holm >= 0.05)
+
+
+def test_any_row_can_be_the_baseline(records, call, tmp_path):
+    for record in records:
+        record.save(record.path(tmp_path))
+    found = call("compare", "--baseline", "mofo", "--metric", "op", "--leaderboards-dir", tmp_path, "--json").json
+    (one,) = found
+    assert (one["method"], one["baseline"], one["verdict"]) == ("sequential", "mofo", "cannot tell")
+    assert "front" in call("compare", "--pareto", "--metric", "op", "--leaderboards-dir", tmp_path).out
+    both = call("compare", "mofo:sequential", "--baseline", "mofo", "--leaderboards-dir", tmp_path)
+    assert (both.code, both.err.count("\n")) == (2, 1)
 
 
 def test_p_of_few_or_equal_pairs():

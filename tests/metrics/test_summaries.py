@@ -7,9 +7,11 @@ from functools import cache
 from statistics import fmean
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from clbench.base.errors import MatrixError
 from clbench.metrics.matrix import ResultMatrix, parse_matrix
@@ -55,6 +57,10 @@ EXPECTED = {
     "fwt.continuum-1.2.7": 0.6167,
     "fwt.sapt": 0.3031,
     # By hand, from the formula in each docstring.
+    "final.median": (0.60 + 0.75) / 2,
+    "final.iqm": (0.60 + 0.75) / 2,
+    "normalised.joint": (0.6750 - 0.2375) / (0.8 - 0.2375),
+    "normalised.single": (0.6750 - 0.2375) / (0.875 - 0.2375),
     "learning_accuracy": (0.80 + 0.70 + 0.90 + 0.85) / 4,
     "aia": (0.80 + (0.55 + 0.70) / 2 + (0.70 + 0.60 + 0.90) / 3 + 0.675) / 4,
     "accuracy.diaz": (0.80 + 0.55 + 0.70 + 0.70 + 0.60 + 0.90 + 0.50 + 0.75 + 0.60 + 0.85) / 10,
@@ -117,9 +123,23 @@ def test_one_task(name):
             metric(name, matrix)
     else:
         one = {"intransigence.single": 0.1, "intransigence.joint": -0.1, "fwt.sapt": 0.6 - 0.5094}
+        one |= {"normalised.single": 0.5 / 0.6, "normalised.joint": 0.5 / 0.4}
         one |= {"retention.facts": 0.8, "delta.general-ability": -0.1}
         zero = dict.fromkeys(("bwt.trace-printed", "bwt.gem-code", "bwt.treelora"), 0.0)
         assert metric(name, matrix) == pytest.approx((one | zero).get(name, 0.6))
+
+
+@given(st.lists(st.integers(0, 64).map(lambda n: n / 64), min_size=1, max_size=13))
+def test_the_interquartile_mean_is_scipys(last):
+    matrix = square([last] * len(last))
+    assert metric("final.iqm", matrix) == pytest.approx(stats.trim_mean(last, 0.25))
+    assert metric("final.median", matrix) == pytest.approx(np.median(last))
+
+
+def test_no_score_is_normalised_by_a_bound_that_learned_nothing():
+    matrix = replace(square([[0.6]], (0.5,)), bounds={"joint": (0.5,)})
+    with pytest.raises(MatrixError, match="needs a bound 'joint' that is better than the base model"):
+        metric("normalised.joint", matrix)
 
 
 @given(full())
@@ -165,7 +185,7 @@ def test_cells_above_the_diagonal_do_not_matter_backwards(matrix, data):
     size = matrix.num_tasks
     mixed = square([[(matrix if j <= i else other).rows[i][j] for j in range(size)] for i in range(size)])
     for name in EXPECTED:
-        if name not in AHEAD and not name.startswith("intransigence"):
+        if name not in AHEAD and not name.startswith(("intransigence", "normalised")):
             assert metric(name, mixed) == metric(name, matrix)
 
 
@@ -207,7 +227,10 @@ def test_op_and_bwt_need_only_the_diagonal_and_the_last_row():
 def test_missing_base_row_is_named():
     values, missing = compute(replace(PEERS, base=None), SUMMARIES)
     assert (values["fwt.gem"], missing["fwt.gem"]) == (None, "needs the base row (row 0)")
-    assert missing.keys() == {"fwt.gem", "fwt.gem-code", "delta.general-trace"}
+    assert missing.keys() == {
+        *("fwt.gem", "fwt.gem-code", "delta.general-trace"),
+        *("normalised.joint", "normalised.single"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -316,5 +339,5 @@ def test_a_table_in_percent_is_scaled_or_refused(name):
         with pytest.raises(MatrixError, match="needs scores on 0–1, and there is 25; divide a table in percent by 100"):
             metric(name, percent)
         return
-    factor = 1 if name == "retention.facts" else 100
+    factor = 1 if name in ("retention.facts", "normalised.joint", "normalised.single") else 100
     assert metric(name, percent) == pytest.approx(factor * metric(name, PEERS))
