@@ -24,6 +24,7 @@ What a package or a script may import from clbench; [python](python.md) has the 
 added here, and what is here changes only with `API_VERSION`; everything else may move in any release. The list stands
 in `clbench/__init__.py`, the texts are the docstrings' first sentences, and `python tests/surface.py` writes this page.
 """
+WORDINGS = {"Request": "clbench.engine.request", "Query": "clbench.forgetting.query"}
 Definition = ast.ClassDef | ast.FunctionDef
 
 
@@ -95,8 +96,12 @@ def called(node: Definition) -> str:
         return node.name
     if any(isinstance(one, ast.Name) and one.id == "property" for one in node.decorator_list):
         return node.name
-    if any(isinstance(one, ast.Call) and getattr(one.func, "id", "") == "_taking" for one in node.decorator_list):
-        return f"{node.name}(*, {', '.join(fields('clbench.engine.request', 'Request'))})"
+    for one in node.decorator_list:
+        if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "_taking":
+            (wording,) = one.args
+            assert isinstance(wording, ast.Name)
+            own = [arg.arg for arg in node.args.args[1:]]
+            return f"{node.name}({', '.join([*own, '*', *fields(WORDINGS[wording.id], wording.id)])})"
     plain = [one.arg for one in node.args.args if one.arg not in ("self", "cls")]
     star = f"*{node.args.vararg.arg}" if node.args.vararg else "*"
     named = [one.arg for one in node.args.kwonlyargs]

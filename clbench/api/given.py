@@ -10,11 +10,12 @@ from typing import Any
 
 from clbench.api import cells, models, streams
 from clbench.base.errors import OptionError
-from clbench.engine.request import Request, many
+from clbench.engine.request import Request
 from clbench.methods.method import Method
 from clbench.plugins.manager import load_plugins
 from clbench.plugins.registry import Registry
 from clbench.plugins.registry import registry as shared
+from clbench.spec.wording import many
 
 
 @contextlib.contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, get_args
+from typing import ParamSpec, TypeVar
 
 from clbench.api.result import Result, Results
 from clbench.base.errors import OptionError, RunError
-from clbench.engine.request import Request, options
+from clbench.engine.request import Request
+from clbench.spec.wording import documented
 
 Options = ParamSpec("Options")
 Given = TypeVar("Given")
@@ -24,30 +24,9 @@ def _taking(
             assert not args  # type checkers know that there are none
             return function(Request.of(**given))
 
-        said = [f"    {name}: {option.help}" for name, option in _named().items()]
-        call.__name__, call.__qualname__, call.__module__ = function.__name__, function.__name__, function.__module__
-        call.__doc__ = (function.__doc__ or "").replace("    OPTIONS", "\n".join(f"    {line}" for line in said))
-        call.__signature__ = _signature(request, function)  # type: ignore[attr-defined]
-        return call
+        return documented(call, like=function, wording=Request)
 
     return taking
-
-
-def _signature(request: Callable[..., Request], function: Callable[..., Any]) -> inspect.Signature:
-    """The request's, without what is said of its fields for the command line."""
-    found = inspect.signature(request, eval_str=True).parameters.values()
-    plain = [
-        one.replace(
-            annotation=get_args(one.annotation)[0] if hasattr(one.annotation, "__metadata__") else one.annotation
-        )
-        for one in found
-    ]
-    return inspect.Signature(plain, return_annotation=function.__annotations__["return"])
-
-
-def _named() -> dict[str, Any]:
-    """Options by what they are called in Python."""
-    return {Request.model_fields[name].alias or name: option for name, option in options().items()}
 
 
 @_taking(Request)
@@ -59,7 +38,7 @@ def run(request: Request) -> Results:  # noqa: D417 (its arguments are the reque
     afterwards as it was.
 
     Args:
-    OPTIONS
+        OPTIONS
 
     Returns:
         A `Result` for each run: method by method, order by order, seed by seed.

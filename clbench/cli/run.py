@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("run")(options.with_request(run))
+    from clbench.engine.request import Request
+
+    app.command("run")(options.with_fields(Request, run))
 
 
 def run(

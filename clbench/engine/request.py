@@ -6,26 +6,23 @@ Both are made from the fields of `Request`, so that an option added here is in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationError
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from clbench.base import home
-from clbench.base.errors import OptionError, did_you_mean, short
+from clbench.base.errors import short
 from clbench.methods.method import Method
 from clbench.models.loading import BUNDLED
 from clbench.runs.runconfig import SaveModel
-from clbench.spec.frozen import Frozen
 from clbench.spec.schedule import Schedule
+from clbench.spec.wording import Option, Sections, Wording, many, several
 
 if TYPE_CHECKING:
     from clbench.engine.proberequest import ProbeRequest
 
-One = TypeVar("One")
-Sections: TypeAlias = Mapping[str, Mapping[str, Any]]
 GivenStream: TypeAlias = str | Path | Mapping[str, Any] | Sequence[Any] | None
 """A name, a file; or in memory what a stream file says, or data sets: see `clbench.api.streams`."""
 GivenMethod: TypeAlias = str | type[Method] | Method
@@ -34,40 +31,8 @@ GivenModel: TypeAlias = str | Path | tuple[Any, Any]
 """A name, a folder; or in memory a model and its tokenizer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """How the command line has a field of `Request`.
-
-    Args:
-        help: what it is.
-        kind: of one value; `sections` are written `NAME.key=value`. None: it is of use in Python alone.
-        many: whether it may be repeated.
-        flag: what it is called; else `--` and the field's name.
-        variable: of the environment, which gives the value where nobody else does.
-    """
-
-    help: str
-    kind: type[str] | type[int] | type[bool] | type[Path] | Literal["sections"] | None
-    many: bool = False
-    flag: str = ""
-    variable: str | None = None
-
-
-def _several(value: Any) -> Any:
-    """One value or several, as several."""
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-
-
-def many(value: One | Sequence[One]) -> tuple[One, ...]:
-    """A field that takes one value or several, as it is kept."""
-    assert isinstance(value, tuple)
-    return value
-
-
 def _method(value: Any) -> tuple[GivenMethod, ...]:
-    found = _several(value)
+    found = several(value)
     for one in found:
         if not (isinstance(one, str | Method) or (isinstance(one, type) and issubclass(one, Method))):
             raise ValueError(f"must be names, subclasses of clbench.Method or objects of them, got {short(one)}")
@@ -90,7 +55,7 @@ def _stream(value: Any) -> Any:
     raise ValueError(f"must be a name, a file, a dict or a list of data sets, got {short(type(value).__name__)}")
 
 
-class Request(Frozen):
+class Request(Wording):
     """One `clbench run`; each field's `Option` says what it is. A field that takes several values takes one too."""
 
     # --- what is run
@@ -121,12 +86,12 @@ class Request(Frozen):
 
     # --- how often, in which order, with which settings
     seed: Annotated[
-        int | Sequence[int], BeforeValidator(_several), Option("Seed; repeat for several.", int, many=True)
+        int | Sequence[int], BeforeValidator(several), Option("Seed; repeat for several.", int, many=True)
     ] = ()
     seeds: Annotated[int | None, Option("Run seeds 0 … N-1.", int)] = None
     order: Annotated[
         str | Sequence[str],
-        BeforeValidator(_several),
+        BeforeValidator(several),
         Option("Task order: order1, order2, random-K, or task,task,…; repeat for several.", str, many=True),
     ] = ()
     orders: Annotated[int | None, Option("The default order and N-1 random ones.", int)] = None
@@ -139,7 +104,7 @@ class Request(Frozen):
     # --- what else is asked
     probe: Annotated[
         str | Sequence[str],
-        BeforeValidator(_several),
+        BeforeValidator(several),
         Option(
             "Score this too and never train on it: a name, a group, a YAML file, lm-eval:NAME; or none.",
             str,
@@ -172,22 +137,6 @@ class Request(Frozen):
     )
     quiet: Annotated[bool, Option("No progress.", bool)] = False
 
-    @classmethod
-    def of(cls, **given: Any) -> Request:
-        """A request from what a user gave.
-
-        Raises:
-            OptionError: an option that there is not, or a value that it does not take.
-        """
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            item = error.errors()[0]
-            name = str(item["loc"][0])
-            if item["type"] == "extra_forbidden":
-                raise OptionError(f"no option {name!r}{did_you_mean(name, cls.model_fields)}") from error
-            raise OptionError(f"{flag(name)}: {item['msg'].removeprefix('Value error, ')}") from error
-
     @property
     def probes(self) -> ProbeRequest:
         """What is asked beside the stream's tasks."""
@@ -197,41 +146,4 @@ class Request(Frozen):
 
     def command(self) -> tuple[str, ...]:
         """The command that asks for the same, of what was given and is not the default."""
-        return "clbench", "run", *(word for name, option in options().items() for word in self._words(name, option))
-
-    def _words(self, name: str, option: Option) -> Iterator[str]:
-        if option.kind is None or name not in self.model_fields_set:
-            return
-        value: Any = getattr(self, name)
-        if option.kind is bool:
-            yield from (flag(name),) if value else ()
-        elif option.kind == "sections":
-            yield from (word for text in assignments(value) for word in (flag(name), text))
-        elif value is not None:
-            yield from (word for one in (value if option.many else (value,)) for word in (flag(name), str(one)))
-
-
-def options() -> dict[str, Option]:
-    """What there is to say of each field, by its name."""
-    found = {name: [one for one in field.metadata if isinstance(one, Option)] for name, field in _fields().items()}
-    return {name: one for name, (one,) in found.items()}
-
-
-def flag(name: str) -> str:
-    """What a field is called on the command line."""
-    return options()[name].flag or f"--{name.replace('_', '-')}"
-
-
-def _fields() -> Mapping[str, Any]:
-    return Request.model_fields
-
-
-def assignments(sections: Sections) -> list[str]:
-    """`{"mofo": {"fraction": 0.1}}` as `["mofo.fraction=0.1"]`."""
-    import json
-
-    return [
-        f"{section}.{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for section, values in sections.items()
-        for key, value in values.items()
-    ]
+        return "clbench", "run", *self.words()

@@ -24,7 +24,6 @@ from clbench.engine import words
 from clbench.engine.drafts import tidy
 from clbench.engine.fixed import modules_of
 from clbench.engine.proberequest import ProbeRequest, with_asked
-from clbench.engine.request import many
 from clbench.methods.episodes import episodes
 from clbench.models.loading import load_tokenizer
 from clbench.models.naming import find_model
@@ -37,6 +36,7 @@ from clbench.sandbox import sandbox
 from clbench.scoring import load_scorer
 from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.taskfiles import LoadedStream
+from clbench.spec.wording import many
 from clbench.tiny.world import probe_records
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import yaml
 from clbench.base import home
 from clbench.base.errors import OptionError, did_you_mean, pydantic_line
 from clbench.data.sources import installed
-from clbench.engine.request import many
 from clbench.spec.protocol import Runtime
+from clbench.spec.wording import many
 
 if TYPE_CHECKING:
     from clbench.engine.request import Request

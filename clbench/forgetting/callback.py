@@ -23,15 +23,16 @@ from clbench.base.atomic import write_json
 from clbench.base.errors import OptionError
 from clbench.base.hashing import digest
 from clbench.data.sources import TaskData
-from clbench.forgetting.forget import Files, listed
 from clbench.forgetting.local import Desk, answers, losses_of, make_evaluator
 from clbench.forgetting.looks import Look, Plan
-from clbench.forgetting.probing import SCORER, load_probes
+from clbench.forgetting.probing import load_probes
+from clbench.forgetting.query import SCORER, Files
 from clbench.forgetting.undisturbed import undisturbed, without_adapter
 from clbench.forgetting.verdicts import TOLERANCE, Pair
 from clbench.plugins.registry import registry
 from clbench.runs.predictions import score_records
 from clbench.spec.protocol import Protocol, Runtime
+from clbench.spec.wording import several
 
 FILE = "forgetting.json"
 Scores = dict[str, list[float]]
@@ -73,8 +74,8 @@ class ForgettingCallback(TrainerCallback):
     ) -> None:
         if every_steps < 1 or records < 1 or not 0 < tolerance <= 1 or not 0 < budget <= 1:
             raise OptionError("ForgettingCallback: every_steps and records from 1, tolerance and budget above 0, to 1")
-        files = [Path(one) for one in listed(data)]
-        loaded = load_probes(listed(probes), files, registry(), scorer=scorer)
+        files = [Path(one) for one in several(data)]
+        loaded = load_probes(several(probes), files, registry(), scorer=scorer)
         self.probes = [_sample(one, records, seed) for one in loaded]
         self.every_steps, self.budget, self.batch = every_steps, budget, batch
         self.tolerance, self.stop, self.restore_best = tolerance, stop, restore_best

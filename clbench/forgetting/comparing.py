@@ -16,34 +16,13 @@ from clbench.forgetting.asking import Asked, Side, ask_all, forget_served
 from clbench.forgetting.averaging import averages
 from clbench.forgetting.local import LocalModel, both_fit, losses_of
 from clbench.forgetting.overlapping import overlaps
+from clbench.forgetting.query import Query
 from clbench.forgetting.result import Average, Changed, Demand, Forgotten
 from clbench.forgetting.store import Store
-from clbench.forgetting.verdicts import TOLERANCE, Pair, judge
+from clbench.forgetting.verdicts import Pair, judge
 from clbench.runs.predictions import Prediction, score_records
 from clbench.scoring.spec import ScorerSpec
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is to be found out besides the verdicts.
-
-    Args:
-        tolerance: of a drop: a share of the score; of losses: nats a token.
-        require: what must hold, as written.
-        text: a file on which the divergence is measured, too.
-        trained_on: files that the model was tuned on, to look for the probes in.
-        show: how many records that changed most are shown.
-        fresh: ask anew what is kept.
-        wise_ft: measure averages of both models' weights, too.
-    """
-
-    tolerance: float = TOLERANCE
-    require: tuple[str, ...] = ()
-    text: Path | None = None
-    trained_on: tuple[Path, ...] = ()
-    show: int = 10
-    fresh: bool = False
-    wise_ft: bool = False
+from clbench.spec.wording import many
 
 
 @dataclass(slots=True)
@@ -67,7 +46,7 @@ class Comparison:
     progress: Progress = field(default_factory=Progress)
     notes: list[str] = field(default_factory=list)
 
-    def run(self, wanted: Wanted) -> Forgotten:
+    def run(self, query: Query) -> Forgotten:
         """Ask, judge, measure.
 
         Raises:
@@ -75,37 +54,35 @@ class Comparison:
         """
         began = time.perf_counter()
         self.notes += [note for data in self.probes for note in data.notes]
-        demands, text = self._checked(wanted)
-        overlap = overlaps(self.probes, wanted.trained_on)
-        before, after = self._ask_both(fresh=wanted.fresh)
+        demands, text = self._checked(query)
+        overlap = overlaps(self.probes, [Path(one) for one in many(query.trained_on)])
+        before, after = self._ask_both(fresh=query.fresh)
         pairs = self.pairs(before, after)
-        verdicts = tuple(judge(pairs, tolerance=wanted.tolerance))
+        verdicts = tuple(judge(pairs, tolerance=query.tolerance))
         divergence, drift = self._moved(text)
-        averaged = tuple(self._averages(before, wanted)) if wanted.wise_ft else ()
+        averaged = tuple(self._averages(before, query)) if query.wise_ft else ()
         for side in (self.base, self.tuned):
             forget_served(side, self.probes, store=self.store)
         return Forgotten(
             base=_named(self.base),
             tuned=_named(self.tuned),
-            tolerance=wanted.tolerance,
+            tolerance=query.tolerance,
             verdicts=verdicts,
             demands=tuple(_met(one, verdicts) for one in demands),
             divergence=divergence,
             drift=drift,
-            changed=tuple(self._changed(pairs, before, after, wanted.show)),
+            changed=tuple(self._changed(pairs, before, after, query.show)),
             overlap=overlap,
             averages=averaged,
             notes=tuple(self._all_notes()),
             seconds=time.perf_counter() - began,
         )
 
-    def _checked(self, wanted: Wanted) -> tuple[list[requirements.Requirement], str | None]:
+    def _checked(self, query: Query) -> tuple[list[requirements.Requirement], str | None]:
         """What can be wrong in words is found before anything is asked."""
-        if not 0 < wanted.tolerance <= 1:
-            raise OptionError(f"--tolerance {wanted.tolerance:g}: must be above 0 and at most 1")
-        demands = requirements.parse(wanted.require)
+        demands = requirements.parse(many(query.require))
         requirements.check_names(demands, [one.task.name for one in self.probes])
-        return demands, None if wanted.text is None else _read_text(wanted.text)
+        return demands, None if query.text is None else _read_text(Path(query.text))
 
     def _ask_both(self, *, fresh: bool) -> tuple[Asked, Asked]:
         """The base first; it makes room where both do not fit."""
@@ -168,14 +145,14 @@ class Comparison:
                 found["text"] = self._advanced(tokens.of_text(base, tuned, text))
         return found, self._drift(base, tuned)
 
-    def _averages(self, before: Asked, wanted: Wanted) -> Iterator[Average]:
+    def _averages(self, before: Asked, query: Query) -> Iterator[Average]:
         """Each average against the base, as a comparison of its own."""
         base, tuned = self.base, self.tuned
         if not (isinstance(base, LocalModel) and isinstance(tuned, LocalModel)):
             raise OptionError("--wise-ft: a served model shows no weights to average")
         for share, side in averages(base, tuned):
-            pairs = self.pairs(before, self._ask(side, fresh=wanted.fresh))
-            yield Average(share, tuple(judge(pairs, tolerance=wanted.tolerance)))
+            pairs = self.pairs(before, self._ask(side, fresh=query.fresh))
+            yield Average(share, tuple(judge(pairs, tolerance=query.tolerance)))
 
     def _advanced(self, found: tokens.Divergence) -> tokens.Divergence:
         self.progress.advance()

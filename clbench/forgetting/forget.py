@@ -2,78 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ParamSpec, Protocol, TypeAlias
 
 from clbench.base import home
 from clbench.base.errors import OptionError
 from clbench.base.progress import Progress
 from clbench.data.sources import TaskData
 from clbench.forgetting.asking import Side
-from clbench.forgetting.comparing import Comparison, Wanted
+from clbench.forgetting.comparing import Comparison
 from clbench.forgetting.local import Desk, LocalModel
-from clbench.forgetting.probing import SCORER, load_probes
+from clbench.forgetting.probing import load_probes
+from clbench.forgetting.query import Query
 from clbench.forgetting.result import Forgotten
 from clbench.forgetting.served import PREFIX, ServedModel
 from clbench.forgetting.sides import find_pair
 from clbench.forgetting.store import Store
-from clbench.forgetting.verdicts import TOLERANCE
 from clbench.models.device import make_accelerator
 from clbench.models.naming import find_model
 from clbench.plugins.registry import registry
-from clbench.spec.protocol import Protocol, Runtime
+from clbench.spec import protocol as spec
+from clbench.spec.wording import documented, many
 
-BATCH = 32
-Files = str | Path | Sequence[str | Path]
+Options = ParamSpec("Options")
+Model: TypeAlias = str | Path
 
 
-def forget(
-    base: str | Path,
-    tuned: str | Path | None = None,
-    *,
-    probes: str | Sequence[str] = (),
-    data: Files = (),
-    limit: int | None = None,
-    scorer: str = SCORER,
-    tolerance: float = TOLERANCE,
-    require: str | Sequence[str] = (),
-    text: str | Path | None = None,
-    trained_on: Files = (),
-    show: int = 10,
-    prompt: Literal["plain", "chat"] = "plain",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    batch: int = BATCH,
-    trust_remote_code: bool = False,
-    fresh: bool = False,
-    wise_ft: bool = False,
-    more: Sequence[TaskData] = (),
-    protocol: Protocol | None = None,
-    progress: Progress | None = None,
-) -> Forgotten:
+class _Forget(Protocol[Options]):
+    """Two models, and the fields of a `Query`."""
+
+    def __call__(
+        self, base: Model, tuned: Model | None = None, *args: Options.args, **given: Options.kwargs
+    ) -> Forgotten: ...
+
+
+def _taking(
+    query: Callable[Options, Query],
+) -> Callable[[Callable[[Query, Model, Model | None], Forgotten]], _Forget[Options]]:
+    """A function of two models and a query as one of the query's fields."""
+
+    def taking(function: Callable[[Query, Model, Model | None], Forgotten]) -> _Forget[Options]:
+        def call(base: Model, tuned: Model | None = None, *args: Options.args, **given: Options.kwargs) -> Forgotten:
+            assert not args  # type checkers know that there are none
+            return function(Query.of(**given), base, tuned)
+
+        return documented(call, like=function, wording=Query)
+
+    return taking
+
+
+@_taking(Query)
+def forget(query: Query, base: Model, tuned: Model | None = None) -> Forgotten:  # noqa: D417 (the query's fields are arguments)
     """What `tuned` lost of what `base` could do, with errors, p-values and a verdict for each probe.
 
     Args:
         base: whatever `--model` takes, or `openai:URL#NAME` of a served one; of an adapter the base is known, and its
             folder may stand here alone.
         tuned: likewise.
-        probes: names, groups, YAML files, `lm-eval:NAME`; `quick` when nothing is asked at all.
-        data: files of questions of your own, each a probe; and at most one folder of the named probes' local files.
-        limit: records of each probe at most, evenly spread.
-        scorer: of your own questions.
-        tolerance: drop of a score (of a loss: rise in nats a token) that does not matter.
-        require: such as `gsm8k >= base - .03`.
-        text: a file on which the divergence from the base is measured, too.
-        trained_on: files that the model was tuned on, to look for the probes in.
-        show: how many records that changed most are given.
-        prompt: questions are asked as they stand, or through the model's chat template.
-        precision: of the arithmetic, for both models.
-        device: where both are asked.
-        batch: prompts a batch.
-        trust_remote_code: run code that comes with a model.
-        fresh: ask anew what is kept.
-        wise_ft: measure the averages of both models' weights, too (.75, .5 and .25 of the tuned one).
+        OPTIONS
+
+    Raises:
+        ClbenchError: a model, probe, file or demand is wrong.
+    """
+    return compare(query, base, tuned)
+
+
+def compare(
+    query: Query,
+    base: Model,
+    tuned: Model | None,
+    *,
+    more: Sequence[TaskData] = (),
+    protocol: spec.Protocol | None = None,
+    progress: Progress | None = None,
+) -> Forgotten:
+    """The comparison that a query asks for.
+
+    Args:
+        query: what is asked, and how.
+        base: see `forget`.
+        tuned: likewise.
         more: records that are loaded already, such as a stream's tasks.
         protocol: lengths of those.
         progress: told how far it is.
@@ -81,30 +90,19 @@ def forget(
     Raises:
         ClbenchError: a model, probe, file or demand is wrong.
     """
-    if limit is not None and limit < 1:
-        raise OptionError(f"--limit {limit}: must be at least 1")
     known = registry()
-    wanted = Wanted(
-        tolerance=tolerance,
-        require=listed(require),
-        text=None if text is None else Path(text),
-        trained_on=tuple(map(Path, listed(trained_on))),
-        show=show,
-        fresh=fresh,
-        wise_ft=wise_ft,
-    )
-    files = [Path(one) for one in listed(data)]
-    records = load_probes(listed(probes), files, known, limit=limit, scorer=scorer, more=more)
-    names = tuple(str(one) for one in (base, tuned) if one is not None)
+    files = [Path(one) for one in many(query.data)]
+    records = load_probes(many(query.probes), files, known, limit=query.limit, scorer=query.scorer, more=more)
     desk = Desk(
-        make_accelerator(device),
-        (protocol or Protocol()).model_copy(update={"precision": precision, "prompt": prompt}),
-        Runtime(eval_batch=batch, device=device),
+        make_accelerator(query.device),
+        (protocol or spec.Protocol()).model_copy(update={"precision": query.precision, "prompt": query.prompt}),
+        spec.Runtime(eval_batch=query.batch, device=query.device),
         known.plugins,
     )
-    sides = _sides(names, desk, records, trust=trust_remote_code)
+    names = tuple(str(one) for one in (base, tuned) if one is not None)
+    sides = _sides(names, desk, records, trust=query.trust_remote_code)
     store = Store(home.answers_dir())
-    return Comparison(*sides, records, known.scorer, store, progress or Progress()).run(wanted)
+    return Comparison(*sides, records, known.scorer, store, progress or Progress()).run(query)
 
 
 def _sides(names: tuple[str, ...], desk: Desk, records: Sequence[TaskData], *, trust: bool) -> tuple[Side, Side]:
@@ -119,8 +117,3 @@ def _sides(names: tuple[str, ...], desk: Desk, records: Sequence[TaskData], *, t
         one.check(records)
     base, tuned = (served.get(name) or LocalModel(find_model(name, trust_remote_code=trust), desk) for name in names)
     return base, tuned
-
-
-def listed(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
-    """One or several, as several."""
-    return tuple(map(str, [given] if isinstance(given, str | Path) else given))

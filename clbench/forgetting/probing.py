@@ -14,6 +14,7 @@ from clbench.data.formed import spread
 from clbench.data.probes import ProbeData, load_probe
 from clbench.data.records import read_examples, read_objects
 from clbench.data.sources import TaskData
+from clbench.forgetting.query import SCORER
 from clbench.plugins.probes import planned
 from clbench.plugins.registry import Registry
 from clbench.scoring import load_scorer
@@ -22,7 +23,6 @@ from clbench.spec.task import Files, Scorers, Task
 from clbench.tiny.world import probe_records
 
 DEFAULT = ("quick",)
-SCORER = "stripped"
 MOST_TOKENS = 512
 
 

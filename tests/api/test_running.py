@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import clbench
 from clbench.base.errors import ClbenchError
-from clbench.engine.request import Request, flag, options
+from clbench.engine.request import Request
+from clbench.spec.wording import flag, options
 
 TIMES = ("train_seconds", "eval_seconds", "peak_memory_bytes")
 
@@ -86,9 +87,9 @@ def test_call_and_command_leave_the_same(call, stream, llama, tmp_path_factory, 
 
 def test_every_option_of_the_command_is_one_of_python_and_none_is_said_twice(call):
     shown = call("run", "--help").out
-    for name, option in options().items():
-        assert (f"{flag(name)} " in shown) == (option.kind is not None), name
-    assert len({flag(name) for name in options()}) == len(options())
+    for name, option in options(Request).items():
+        assert (f"{flag(Request, name)} " in shown) == (option.kind is not None), name
+    assert len({flag(Request, name) for name in options(Request)}) == len(options(Request))
     parameters = set(Request.model_fields) - {"copy_model"} | {"copy"}
     assert {one.name for one in clbench.run.__signature__.parameters.values()} == parameters
     assert all(f"{name}: " in clbench.run.__doc__ for name in parameters)

@@ -247,10 +247,12 @@ def test_records_that_it_was_tuned_on_are_found(folder, own, tmp_path):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"tolerance": 0.0}, "--tolerance 0"),
+        ({"tolerance": 0.0}, "--tolerance: .* greater than 0"),
         ({"require": "facts >= .3"}, "no probe to require something of"),
         ({"require": "nonsense"}, "must be like"),
-        ({"limit": 0}, "--limit 0"),
+        ({"limit": 0}, "--limit: .* greater than"),
+        ({"precision": "fp16"}, "--precision: "),
+        ({"prob": "facts"}, "no option 'prob'; did you mean 'probes'"),
         ({"scorer": "nonsense"}, "no scorer 'nonsense'"),
         ({"text": "nowhere.txt"}, "--text nowhere.txt"),
         ({"probes": "nonsense"}, "no probe 'nonsense'"),
