@@ -17,6 +17,7 @@ HEAVY = {
     "avalanche",
     "tokenizers",
     "lm_eval",
+    "matplotlib",
 }
 CODE = """
 import json, sys

@@ -35,6 +35,12 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """As `write_text`, of what is no text."""
+    with replacing(path) as file:
+        file.write(content)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes another one's place when all of it is written and durable.

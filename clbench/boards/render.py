@@ -15,6 +15,8 @@ from clbench.metrics.statistics import Estimate
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Board
 
+ONE_RUN, ONE_RUN_NOTE = "†", "† one run, so nothing is known of its spread: ranked behind rows of several"
+
 
 def board_rows(records: Sequence[Run], *, style: BoardStyle, summaries: Sequence[SummarySpec]) -> list[dict[str, str]]:
     """The finished cells of a board, best row first: heading to text. Before them, the bounds that were run."""
@@ -24,10 +26,11 @@ def board_rows(records: Sequence[Run], *, style: BoardStyle, summaries: Sequence
     scored = [(values.estimate(row, style.rank_by, baseline=baseline), row) for row in rows]
     scored.sort(key=lambda pair: rank(*pair))
     bounds = {row.label: estimate for estimate, row in scored if row.label in BOUNDS and estimate}
+    several = any(len(row.records) > 1 for row in rows)
     finished = [
         {
             "Method": markdown(row.label),
-            "n": str(len(row.records)),
+            "n": f"1 {ONE_RUN}" if several and len(row.records) == 1 else str(len(row.records)),
             **{one.heading: cell(one.key, values.estimate(row, one.key, baseline=baseline)) for one in style.columns},
             "Checked": markdown(checked(row)),
             "Package": markdown(", ".join(f"{name} {version}" for name, version in sorted(row.packages.items()))),
@@ -37,9 +40,10 @@ def board_rows(records: Sequence[Run], *, style: BoardStyle, summaries: Sequence
     return [_bounds_row(bounds, style=style), *finished] if bounds else finished
 
 
-def rank(estimate: Estimate | None, row: Row) -> tuple[bool, bool, float, str]:
-    """Best first; after all others the methods that are in no package, which nobody else can run."""
-    return UNPACKAGED in row.packages, estimate is None, -(estimate.mean if estimate else 0.0), row.label
+def rank(estimate: Estimate | None, row: Row) -> tuple[bool, bool, bool, float, str]:
+    """Best first; then rows of one run; after all others the methods that are in no package, which nobody can run."""
+    mean = estimate.mean if estimate else 0.0
+    return UNPACKAGED in row.packages, estimate is None, len(row.records) == 1, -mean, row.label
 
 
 def baseline_of(rows: Sequence[Row], name: str) -> Row | None:
@@ -73,6 +77,7 @@ def render(board: Board, records: Sequence[Run], *, style: BoardStyle, summaries
     lines = [describe(board), "", _table(rows, results), "", "Costs, footprint, drift (means over the same runs):", ""]
     lines += [_table(rows, ["Method", *(name for name in rows[0] if name in costs)]), ""]
     notes = sorted({f"- {markdown(note)}" for run in records for note in notes_of(run)})
+    notes += [f"- {ONE_RUN_NOTE}"] if any(ONE_RUN in row["n"] for row in rows) else []
     return "\n".join([*lines, *notes]).rstrip()
 
 

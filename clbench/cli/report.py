@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from clbench.report import Subject
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +16,9 @@ def register(app: typer.Typer) -> None:
 def report(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Run ids (or their beginnings), run directories, record files."),
+        typer.Argument(
+            metavar="RUN", help="Run ids (or their beginnings, or patterns with *), run directories, record files."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -28,35 +27,20 @@ def report(
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write one HTML file: heat map of R, forgetting curves, metrics, drift, costs, comparison of runs."""
+    """Write one HTML file: heat map of R, forgetting curves, metrics, drift, costs, comparison of runs.
+
+    Example: clbench report trace-mini_sequential trace-mini_mofo --out report.html
+    """
     from clbench.base import atomic, home
     from clbench.cli import output
+    from clbench.cli.subjects import load
     from clbench.plugins.registry import registry
     from clbench.report import render
 
-    subjects: list[Subject] = []
-    folders: list[Path] = []
-    for run in runs:
-        subject, folder = _load(run, runs_dir=runs_dir or home.runs_dir())
-        if subject not in subjects:
-            subjects.append(subject)
-            folders.append(folder)
-    path = out or (folders[0] if len(folders) == 1 else Path()) / "report.html"
-    atomic.write_text(path, render(subjects, summaries=registry().summary_specs()))
+    found = load(runs, runs_dir=runs_dir or home.runs_dir())
+    path = out or (found[0][1] if len(found) == 1 else Path()) / "report.html"
+    atomic.write_text(path, render([subject for subject, _ in found], summaries=registry().summary_specs()))
     if json:
         output.print_json({"path": str(path)})
     else:
         output.console().print(str(path), markup=False, soft_wrap=True)
-
-
-def _load(run: str, *, runs_dir: Path) -> tuple[Subject, Path]:
-    """The run, and where a report on it alone belongs: a record among boards' leaves its folder clean."""
-    from clbench.report import of_record, of_run_dir
-    from clbench.runs.record import read_record
-    from clbench.runs.rundir import find_run
-
-    if run.endswith(".json"):
-        folder = Path(run).parent
-        return of_record(read_record(Path(run))), folder if (folder / "run.json").is_file() else Path()
-    run_dir = find_run(run, runs_dir=runs_dir)
-    return of_run_dir(run_dir), run_dir.path

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from clbench.base.errors import MatrixError, RecordError
 from clbench.metrics.matrix import ResultMatrix, read_matrix
+from clbench.runs.events import NO_CURVE, TrainingCurve, training_curve
 from clbench.runs.record import Board, MethodPart, Record
 from clbench.runs.rundir import RunDir
 
@@ -25,6 +26,7 @@ class Subject:
         order: name of the order.
         matrix: R as the protocol scores.
         record: of a finished run.
+        curve: its optimizer steps, as far as its log is there.
     """
 
     run: str
@@ -35,10 +37,16 @@ class Subject:
     order: str
     matrix: ResultMatrix
     record: Record | None = None
+    curve: TrainingCurve = NO_CURVE
 
 
-def of_record(record: Record) -> Subject:
-    """A finished run."""
+def of_record(record: Record, *, curve: TrainingCurve = NO_CURVE) -> Subject:
+    """A finished run.
+
+    Args:
+        record: of it.
+        curve: its optimizer steps, where they are known.
+    """
     return Subject(
         run=record.run,
         status="finished",
@@ -48,6 +56,7 @@ def of_record(record: Record) -> Subject:
         order=record.order,
         matrix=record.matrix(record.board.protocol["scorer"]),
         record=record,
+        curve=curve,
     )
 
 
@@ -57,9 +66,9 @@ def of_run_dir(run_dir: RunDir) -> Subject:
     Raises:
         RecordError: it has measured nothing yet, or `run.json` is not what clbench writes.
     """
-    record = run_dir.finished()
+    record, curve = run_dir.finished(), training_curve(run_dir.path / "events.jsonl")
     if record is not None:
-        return of_record(record)
+        return of_record(record, curve=curve)
     state = run_dir.state()
     try:
         config = state["config"]
@@ -71,7 +80,7 @@ def of_run_dir(run_dir: RunDir) -> Subject:
             f"run {run_dir.run_id} is not finished, and its run.json says too little ({type(error).__name__}); "
             "run the same command again"
         ) from error
-    return Subject(run_dir.run_id, status, board, method, seed, order, _so_far(run_dir))
+    return Subject(run_dir.run_id, status, board, method, seed, order, _so_far(run_dir), curve=curve)
 
 
 def _so_far(run_dir: RunDir) -> ResultMatrix:

@@ -382,7 +382,9 @@ def test_leaderboard_is_written_and_then_up_to_date(call, saved, make_record, ho
     (record,) = saved(make_record())
     path = home / "leaderboards" / f"{record.board.name}.md"
     done = call("leaderboard", "--check", "--json")
-    assert (done.code, json.loads(done.out)) == (1, [{"board": str(path), "stale": True, "problems": []}])
+    (found,) = json.loads(done.out)
+    assert (done.code, found["board"], found["stale"], found["problems"]) == (1, str(path), True, [])
+    assert [row["method"] for row in found["rows"]] == ["sequential"]
     assert not path.exists()
     assert call("leaderboard").out == f"{path}: written\n"
     assert call("leaderboard").out == f"{path}: up to date\n"
