@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import RecordError
 from clbench.report.curves import average_scores
 from clbench.report.figures.groups import by_method, legend, look, mean_and_half, short, titled, words
 from clbench.report.subject import Subject
 
-FAINT = {"linewidth": 0.5, "alpha": 0.4}
+FAINT: dict[str, Any] = {"linewidth": 0.5, "alpha": 0.4}
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +91,8 @@ def draw_drift(figure: Figure, subjects: Sequence[Subject]) -> None:
 
 def _blocks(one: Subject) -> Mapping[str, float]:
     found = one.record.drift.get("blocks") if one.record else None
-    numbers = {str(name): float(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
+    blocks = found.items() if isinstance(found, Mapping) else ()
+    numbers = {str(name): float(value) for name, value in blocks if isinstance(value, int | float)}
     if not numbers:
         raise RecordError(f"{one.run}: its drift was not measured block by block")
     return numbers

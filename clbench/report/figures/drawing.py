@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ClbenchError, RecordError, unknown_name
 from clbench.report.figures import bars, curves, matrices, pareto
@@ -27,7 +27,7 @@ WIDTHS = {"one": 3.25, "two": 6.75}
 ASPECT = {"one": 0.8, "two": 0.45}
 MIXED = ("R", "experts", "loss")  # of single runs, that need not be of one board
 _SUFFIXES = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}, "png": {"Software": None}}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 7,
     "axes.titlesize": 7.5,
@@ -70,7 +70,8 @@ def draw(kind: str, subjects: Sequence[Subject], *, form: str, columns: str = "o
         from matplotlib.figure import Figure
     except ImportError:
         raise ClbenchError("pictures need matplotlib: pip install 'clbench[plot]'") from None
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
+    style: dict[Any, Any] = {**mpl.rcParamsDefault, **_STYLE}
+    with mpl.rc_context(style):
         figure = Figure(figsize=(WIDTHS[columns], WIDTHS[columns] * ASPECT[columns]), layout="constrained")
         KINDS[kind](figure, subjects)
         content = io.BytesIO()
