@@ -11,7 +11,6 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
 import clbench
-from clbench.base.errors import ClbenchError
 
 FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
 NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
@@ -115,8 +114,6 @@ def test_a_cell_that_is_interrupted_and_run_again_ends_as_if_it_had_not_been(ker
     code = f"import clbench\nresult = clbench.run(**{asked!r}).result"
     cell = kernel.begin(code)
     run = wait_for(tmp_path / "home" / "runs", "step")
-    with pytest.raises(ClbenchError, match="another process is at run"):
-        clbench.run(**asked)
     kernel.manager.interrupt_kernel()
     ended = kernel.end(cell)
     assert (ended["status"], ended["ename"]) == ("error", "KeyboardInterrupt")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from clbench.base.errors import RecordError
+from clbench.base.errors import BusyError, RecordError
 from clbench.base.hashing import digest
 
 LOCK_SECONDS = 120  # a board is rewritten in well under a second
@@ -142,7 +142,8 @@ def lock(folder: Path, *, seconds: float = LOCK_SECONDS, doing: str = "writing h
         doing: what the other process is at, for the message.
 
     Raises:
-        RecordError: another process holds it.
+        BusyError: another process holds it.
+        RecordError: the folder cannot be written.
     """
     import filelock
 
@@ -152,7 +153,7 @@ def lock(folder: Path, *, seconds: float = LOCK_SECONDS, doing: str = "writing h
         folder.mkdir(parents=True, exist_ok=True)
         held.acquire()
     except filelock.Timeout as error:
-        raise RecordError(
+        raise BusyError(
             f"{path}: another process is {doing} (waited {seconds:g} s); wait for it or stop it, then try again"
         ) from error
     except OSError as error:
@@ -171,7 +172,7 @@ def _signed(path: Path, *, end: float, doing: str) -> Iterator[None]:
     try:
         while not _sign(path, own):
             if time.monotonic() >= end:
-                raise RecordError(_held_elsewhere(path, doing=doing))
+                raise BusyError(_held_elsewhere(path, doing=doing))
             time.sleep(0.2)
     except OSError as error:
         raise RecordError(f"{path}: cannot be written ({error.strerror or error})") from error

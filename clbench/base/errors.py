@@ -53,6 +53,10 @@ class RecordError(ClbenchError):
     """A run directory or record that is missing, unwritable or inconsistent."""
 
 
+class BusyError(RecordError):
+    """A folder that another process is at."""
+
+
 class StoppedError(ClbenchError):
     """Stopped by a signal; what was done is saved."""
 

@@ -97,6 +97,11 @@ def _probes(board: Board) -> dict[str, str]:
     return {"Probes": names} if names else {}
 
 
+def _validation(board: Board) -> dict[str, str]:
+    """That a board is none to publish."""
+    return {"Scored on": "validation records, to choose settings by; no result"} if board.split == "eval" else {}
+
+
 def describe(board: Board) -> str:
     """What the runs of a board have in common, in words."""
     protocol = board.protocol
@@ -104,6 +109,7 @@ def describe(board: Board) -> str:
     changed = ", ".join(f"{key}={value}" for key, value in sorted(board.changes.items()))
     parts = {
         "Stream": f"{stream} (data {board.data[:8]}, tasks {board.tasks[:8]})",
+        **_validation(board),
         "Protocol": f"{protocol['name']}{' with ' + changed if changed else ''}",
         "Base model": f"{board.model['name']} ({board.model['hash'][:8]})",
         **_probes(board),

@@ -34,7 +34,11 @@ def headline(config: RunConfig) -> str:
     )
     changed = ", ".join(f"{key}={value}" for key, value in plan.changes.items())
     protocol = f"{plan.protocol.name}{' with ' + changed if changed else ''}"
-    return f"stream {plan.label} ({origin}), {len(plan.tasks)} tasks, protocol {protocol}, model {config.model.name}"
+    scored = ", scored on validation records (no result, a board of its own)" if plan.split == "eval" else ""
+    return (
+        f"stream {plan.label} ({origin}), {len(plan.tasks)} tasks, protocol {protocol}, "
+        f"model {config.model.name}{scored}"
+    )
 
 
 def print_headline(config: RunConfig) -> None:

@@ -66,6 +66,12 @@ def variant_of(folder: str) -> str:
     raise unknown_name("folder of the TRACE archive", folder, FOLDERS.values())
 
 
+def has_split(folder: str, *, task: str, split: str) -> bool:
+    """Whether a registered variant has a split of a task (`500` has no `20Minuten/eval.json`)."""
+    files = registered().get(variant_of(folder), {}).get("files", {})
+    return isinstance(files, dict) and f"{task}/{split}.json" in files
+
+
 def split_path(folder: str, *, task: str, split: str) -> Path:
     """Path of one split, verified against its registered hash.
 

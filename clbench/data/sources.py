@@ -16,6 +16,7 @@ from clbench.data.example import Example
 from clbench.data.files import find
 from clbench.data.formed import load_formed
 from clbench.data.records import Reading, read_examples, shuffled
+from clbench.data.validation import hold
 from clbench.spec.task import Files, Hub, Task
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TaskData:
     Args:
         task: the task.
         train: to learn from.
-        test: to score on; never reaches a method.
+        test: to score on, or the validation records in their place; never reaches a method.
         hash: of both splits' content.
         notes: how the files were read, where not as they stand.
     """
@@ -61,7 +62,10 @@ def data_hash(data: list[TaskData]) -> str:
 def _task_data(plan: StreamPlan, task: Task, *, plugins: Plugins | None) -> TaskData:
     notes: list[str] = []
     train = load_split(plan, task, split="train", cap=plan.train_examples, plugins=plugins, notes=notes)
-    test = load_split(plan, task, split="test", cap=plan.test_examples, plugins=plugins, notes=notes)
+    if plan.split == "eval":
+        train, test = _validation(plan, task, train, plugins=plugins, notes=notes)
+    else:
+        test = load_split(plan, task, split="test", cap=plan.test_examples, plugins=plugins, notes=notes)
     for number, example in enumerate(train, 1):
         if not example.answer:
             raise DataError(
@@ -69,6 +73,29 @@ def _task_data(plan: StreamPlan, task: Task, *, plugins: Plugins | None) -> Task
             )
     found = digest_each((one.content() for split in (train, test) for one in split), number=len(train))
     return TaskData(task, tuple(train), tuple(test), found, tuple(notes))
+
+
+def _validation(
+    plan: StreamPlan, task: Task, train: list[Example], *, plugins: Plugins | None, notes: list[str]
+) -> tuple[list[Example], list[Example]]:
+    """What is trained on, and what is scored in place of the test records."""
+    size = plan.test_examples if plan.source == "mini" else None  # where records have no end
+    own = load_split(plan, task, split="eval", cap=size, plugins=plugins, notes=notes) if _has_own(plan, task) else None
+    test = load_split(plan, task, split="test", plugins=plugins)
+    held = hold(train, own=own, test=test, task=task.name, cap=plan.test_examples)
+    notes += held.notes
+    return held.train, held.validation
+
+
+def _has_own(plan: StreamPlan, task: Task) -> bool:
+    """Whether a task's data have a validation split."""
+    locator = task.data[plan.source]
+    if isinstance(locator, Files):
+        return locator.eval is not None
+    if plan.source == "trace":
+        assert isinstance(locator, str)
+        return archive.has_split(plan.folder, task=locator, split="eval")
+    return plan.source == "mini"
 
 
 def load_split(
@@ -85,7 +112,7 @@ def load_split(
     Args:
         plan: says which source, and in which order training records come.
         task: whose records.
-        split: `train` or `test`.
+        split: `train`, `eval` or `test`.
         cap: how many at most.
         plugins: with sources of their own.
         notes: gets a line for what was read in another way than as it stands.

@@ -17,7 +17,7 @@ from clbench.base.errors import short
 from clbench.methods.method import Method
 from clbench.models.loading import BUNDLED
 from clbench.runs.runconfig import SaveModel
-from clbench.spec.schedule import Schedule
+from clbench.spec.schedule import Schedule, Split
 from clbench.spec.wording import Option, Sections, Wording, many, several
 
 if TYPE_CHECKING:
@@ -101,7 +101,11 @@ class Request(Wording):
         Option("Setting, such as protocol.epochs=1; makes another board.", "sections", flag="--set"),
     ] = {}
 
-    # --- what else is asked
+    # --- what is scored
+    split: Annotated[
+        Split,
+        Option("Records to score: test; or eval, to choose settings by, on a board of its own that is no result.", str),
+    ] = "test"
     probe: Annotated[
         str | Sequence[str],
         BeforeValidator(several),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import atomic, consent, home
-from clbench.base.errors import OptionError, RecordError
+from clbench.base.errors import BusyError, OptionError, RecordError
 from clbench.base.progress import Place
 from clbench.boards import leaderboard
 from clbench.data.chat import make_chat, template_hash
@@ -23,7 +24,7 @@ from clbench.data.sources import TaskData, load_stream_data
 from clbench.engine import words
 from clbench.engine.drafts import tidy
 from clbench.engine.fixed import modules_of
-from clbench.engine.proberequest import ProbeRequest, with_asked
+from clbench.engine.proberequest import with_asked
 from clbench.methods.episodes import episodes
 from clbench.models.loading import load_tokenizer
 from clbench.models.naming import find_model
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from clbench.models.ref import ModelRef
 
 
+AGAIN_SECONDS = 1.0  # between two looks at runs that other processes are at
+
+
 def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     """Every run of a request, fully resolved: method by method, order by order, seed by seed.
 
@@ -58,9 +62,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     seeds = words.choose_seeds(many(request.seed), request.seeds)
     base_dir = _base_dir(loaded, variant, request.data)
     plans = [
-        _plan(
-            loaded, variant, order, base_dir=base_dir, changes=chosen.settings, probes=request.probes, registry=registry
-        )
+        _plan(request, loaded, variant, order, base_dir=base_dir, changes=chosen.settings, registry=registry)
         for order in words.choose_orders(many(request.order), request.orders)
     ]
     choices = [registry.composition(text) for text in dict.fromkeys(chosen.plugins)]
@@ -107,17 +109,25 @@ def _allow(request: Request) -> None:
 
 
 def _plan(
+    request: Request,
     loaded: LoadedStream,
     variant: str,
     order: str | None,
     *,
     base_dir: Path,
     changes: Mapping[str, Mapping[str, Any]],
-    probes: ProbeRequest,
     registry: Registry,
 ) -> StreamPlan:
-    plan = resolve(loaded.stream, tasks=loaded.tasks, base_dir=base_dir, variant=variant, order=order, changes=changes)
-    asked = with_asked(plan, probes, registry)
+    plan = resolve(
+        loaded.stream,
+        tasks=loaded.tasks,
+        base_dir=base_dir,
+        variant=variant,
+        order=order,
+        changes=changes,
+        split=request.split,
+    )
+    asked = with_asked(plan, request.probes, registry)
     left_out = {one.task.name for one in plan.probes} - {one.task.name for one in asked}
     return dataclasses.replace(plan, probes=asked, left_out=tuple(sorted(left_out)))
 
@@ -189,6 +199,8 @@ def run_all(
 ) -> Iterator[Outcome]:
     """Run what is not finished yet, one by one; each adds its row to its board before the next begins.
 
+    A run that another process is at is come back to when the others are done, until it is finished or free.
+
     Args:
         request: says where.
         configs: the runs.
@@ -201,19 +213,42 @@ def run_all(
     """
     atomic.check_writable(request.runs_dir, option="--runs-dir")
     atomic.check_writable(request.leaderboards_dir, option="--leaderboards-dir")
-    for number, config in enumerate(configs, 1):
-        run_id = config.run_id(config.choice.create(config.options))
-        run_dir = RunDir(request.runs_dir / run_id, writable=is_first_process())
-        record = None if request.fresh else _finished(config, run_dir, progress)
-        repeated = record is not None
-        if record is None:
+    left, began, told = list(enumerate(configs, 1)), time.time(), set[int]()
+    while left:
+        busy = []
+        for number, config in left:
+            run_dir = RunDir(request.runs_dir / run_id(config), writable=is_first_process())
             place = Place(run_dir.run_id, number, len(configs), num_phases(config))
-            record = _execute(config, run_dir, registry, progress, place, fresh=request.fresh)
-        if run_dir.writable:
-            if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
-                check(run_dir, record)
-            publish(record, request.leaderboards_dir, registry)
-        yield Outcome(record, run_dir, repeated=repeated)
+            fresh = request.fresh and not _is_newer(run_dir.record_path, began)
+            try:
+                record, repeated = _carry_out(config, run_dir, registry, progress, place, fresh=fresh)
+            except BusyError as error:
+                busy.append((number, config))
+                if number not in told:
+                    progress.say(f"{error}; run {number} of {len(configs)} is come back to")
+                told.add(number)
+                continue
+            if run_dir.writable:
+                if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
+                    check(run_dir, record)
+                publish(record, request.leaderboards_dir, registry)
+            yield Outcome(record, run_dir, repeated=repeated)
+        if len(busy) == len(left):
+            time.sleep(AGAIN_SECONDS)
+        left = busy
+
+
+def run_id(config: RunConfig) -> str:
+    """What a run is called."""
+    return config.run_id(config.choice.create(config.options))
+
+
+def _is_newer(path: Path, moment: float) -> bool:
+    """Whether there is a file that was written after a moment: by another process with the same command."""
+    try:
+        return path.stat().st_mtime > moment
+    except FileNotFoundError:
+        return False
 
 
 def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record | None:
@@ -247,14 +282,24 @@ def num_phases(config: RunConfig) -> int:
     return 1 + 2 * len(episodes(config.choice.regime, len(config.plan.tasks)))
 
 
-def _execute(
+def _carry_out(
     config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, place: Place, *, fresh: bool
-) -> Record:
+) -> tuple[Record, bool]:
+    """A run's record, and whether it was there already.
+
+    Raises:
+        BusyError: another process is at the run.
+    """
+    record = None if fresh else _finished(config, run_dir, progress)
+    if record is not None:
+        return record, True
     from clbench.engine.runner import execute
 
-    with progress.run(place), _held(run_dir), progress.shown():
-        finished = None if fresh else run_dir.finished()  # by another process, between our look and our lock
-        return finished or execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh)
+    with _held(run_dir), progress.run(place), progress.shown():
+        record = None if fresh else run_dir.finished()  # by another process, between our look and our lock
+        if record is not None:
+            return record, True
+        return execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh), False
 
 
 def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:

@@ -34,6 +34,7 @@ from clbench.runs.strict import (
     read_json,
     storable,
 )
+from clbench.spec.schedule import Split
 
 Role = Literal["strict", "lenient"]
 Rows = tuple[tuple[Score | None, ...], ...]
@@ -61,6 +62,7 @@ class Board(Part):
         test_examples: likewise.
         probes: name to a hash of what is asked, for those that are not the invented world's.
         changes: what `--set` changed of the variant's own settings, for people.
+        split: which records were scored; with `eval` the rows are for choosing settings, and no result.
     """
 
     stream: TaskName
@@ -75,6 +77,7 @@ class Board(Part):
     test_examples: Count | None
     probes: dict[Line, Hash] = {}
     changes: Json = {}
+    split: Split = "test"
 
     @model_validator(mode="after")
     def _has_names(self) -> Board:
@@ -89,13 +92,16 @@ class Board(Part):
     @property
     def hash(self) -> str:
         """Of everything but `changes`, whose values stand in the other parts."""
-        unused = {"changes"} if self.probes else {"changes", "probes"}  # boards from before there were such probes
+        unused = {"changes"}
+        unused |= set() if self.probes else {"probes"}  # boards from before there were such probes
+        unused |= {"split"} if self.split == "test" else set()  # or validation records
         return digest(self.model_dump(mode="json", exclude=unused))
 
     @property
     def name(self) -> str:
         """A readable file name that no other board has: `trace-mini_tiny_1a2b3c4d`."""
-        parts = [self.stream if self.variant == "files" else f"{self.stream}-{self.variant}", self.model["name"]]
+        stream = self.stream if self.variant == "files" else f"{self.stream}-{self.variant}"
+        parts = [stream if self.split == "test" else f"{stream}-{self.split}", self.model["name"]]
         return "_".join([*(slug(part.rpartition("/")[2]) for part in parts), self.hash[:8]])
 
 

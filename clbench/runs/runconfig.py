@@ -68,6 +68,7 @@ class RunConfig:
             test_examples=self.plan.test_examples,
             probes={one.task.name: one.identity for one in self.probes if is_foreign(one) or resized},
             changes=dict(self.plan.changes),
+            split=self.plan.split,
         )
 
     def method_part(self, method: Method) -> MethodPart:
@@ -87,7 +88,8 @@ class RunConfig:
         content += self._asked_otherwise()
         content += [self.texts()] if self.texts() else []
         model = self.model.name.rpartition("/")[2]
-        label = [self.plan.label.replace(":", "-"), self.choice.name, model, self.plan.order, f"s{self.seed}"]
+        stream = self.plan.label.replace(":", "-") + ("-eval" if self.plan.split == "eval" else "")
+        label = [stream, self.choice.name, model, self.plan.order, f"s{self.seed}"]
         return "_".join([*map(slug, label), digest(content)[:8]])
 
     def _asked_otherwise(self) -> list[Any]:

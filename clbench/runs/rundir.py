@@ -99,7 +99,7 @@ class RunDir:
         """One process at a time in this run.
 
         Raises:
-            RecordError: another one is at it.
+            BusyError: another one is at it.
         """
         return atomic.lock(self.path, seconds=0, doing=f"at run {self.run_id}")
 

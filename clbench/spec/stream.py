@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from clbench.base.errors import FileError, OptionError, did_you_mean, pydantic_line, unknown_name
 from clbench.base.hashing import digest
 from clbench.spec.protocol import Protocol
-from clbench.spec.schedule import Schedule
+from clbench.spec.schedule import Schedule, Split
 from clbench.spec.task import Frozen, Name, Task
 
 if TYPE_CHECKING:
@@ -216,6 +216,7 @@ class StreamPlan:
         shuffle: seed of the training records' order, None = as they stand.
         changes: what differs from the variant's own settings, `protocol.epochs` to its value.
         groups: task name to its type.
+        split: which records are scored.
     """
 
     name: str
@@ -234,6 +235,7 @@ class StreamPlan:
     shuffle: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    split: Split = "test"
 
     @property
     def label(self) -> str:
@@ -268,6 +270,7 @@ def resolve(
     variant: str,
     order: str | None = None,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
+    split: Split = "test",
 ) -> StreamPlan:
     """Turn a stream and the user's choices into what runs.
 
@@ -278,6 +281,7 @@ def resolve(
         variant: name of one of its variants.
         order: see `Stream.order_of`.
         changes: `{"stream": {...}, "protocol": {...}}` from `--set`.
+        split: which records are scored.
 
     Raises:
         ClbenchError: a variant, order or key that does not exist, or a value out of range.
@@ -305,6 +309,7 @@ def resolve(
         shuffle=chosen.shuffle,
         changes=_differences("stream", own, chosen) | _differences("protocol", stream.protocol_of(own), protocol),
         groups={task: group for group, members in stream.groups.items() for task in members},
+        split=split,
     )
     for task in plan.tasks:
         if chosen.source not in task.data:

@@ -68,6 +68,7 @@ class Origins:
                 base_dir=self.data_dir or loaded.base_dir,
                 variant=board.variant,
                 changes={**changes, "stream": {**changes.get("stream", {}), **sizes}},
+                split=board.split,
             )
         except ClbenchError as error:
             hint = "" if self.stream else "; --stream FILE names one that is not installed"

@@ -8,6 +8,8 @@ import random
 import re
 import signal
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -240,12 +242,21 @@ def test_a_callers_types_and_accelerator_are_not_the_runs(stream, llama, home, t
     assert again.matrix == plain.matrix
 
 
-def test_a_run_that_somebody_else_is_at_is_told(stream, llama, home):
+def test_a_run_that_somebody_else_is_at_is_waited_for(stream, llama, home):
     from clbench.runs.rundir import RunDir
 
     (result,) = clbench.run(stream=stream, model=llama, plugin="frozen")
-    with RunDir(result.path).lock(), pytest.raises(ClbenchError, match="another process is at run"):
-        clbench.run(stream=stream, model=llama, plugin="frozen", fresh=True)
+    with RunDir(result.path).lock():
+        thread = threading.Thread(
+            target=lambda: clbench.run(stream=stream, model=llama, plugin="frozen", fresh=True), daemon=True
+        )
+        before = (result.path / "record.json").stat().st_mtime_ns
+        thread.start()
+        time.sleep(1.5)
+        assert thread.is_alive()
+        assert (result.path / "record.json").stat().st_mtime_ns == before
+    thread.join(60)
+    assert (result.path / "record.json").stat().st_mtime_ns > before
 
 
 def test_importing_costs_nothing(process_env):

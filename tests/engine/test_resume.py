@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 import small
@@ -310,11 +311,17 @@ def test_a_run_that_another_process_finished_in_the_meantime_is_not_begun_again(
     assert run().record == first.record
 
 
-def test_two_processes_cannot_be_at_one_run(run, tmp_path):
+def test_two_processes_cannot_be_at_one_run_and_the_second_waits(run, tmp_path):
     first = run()
     (first.run_dir.path / "record.json").unlink()
-    with first.run_dir.lock(), pytest.raises(RecordError, match="another process is at run"):
-        run()
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run()))
+    with first.run_dir.lock():
+        thread.start()
+        time.sleep(0.6)
+        assert not (first.run_dir.path / "record.json").exists(), "it waits"
+    thread.join()
+    assert found[0].record.scores == first.record.scores
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -16,10 +16,10 @@ SMALL = [
 ]
 
 
-def command(method, home):
+def command(method, home, *, quiet=True):
     """One short run of all eight tasks."""
     folders = ("--runs-dir", str(home / "runs"), "--leaderboards-dir", str(home / "boards"))
-    return ["run", *SMALL, "--plugin", method, *folders, "--quiet", "--json"]
+    return ["run", *SMALL, "--plugin", method, *folders, *(["--quiet"] if quiet else []), "--json"]
 
 
 def start(arguments, *, log, before=None, after=None):
@@ -30,7 +30,7 @@ def start(arguments, *, log, before=None, after=None):
     try:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(out, 1), os.dup2(out, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", 1, closefd=False)
         sys.argv = ["clbench", *arguments]
         from clbench.cli import main
 

@@ -28,6 +28,23 @@ def finish(home):
     return code, (home / "log").read_text("utf-8").splitlines()[-1:]
 
 
+def waits(home):
+    """What the command says that waits for a run, and is stopped then."""
+    command, end = (
+        nursery.start(nursery.command(METHOD, home, quiet=False), log=home / "log"),
+        time.monotonic() + PATIENCE,
+    )
+    while not (found := [line for line in (home / "log").read_text("utf-8").splitlines() if "come back to" in line]):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(2.5)
+    assert os.waitpid(command, os.WNOHANG) == (0, 0)
+    os.kill(command, signal.SIGTERM)
+    assert nursery.finish(command) != 0
+    (said,) = found
+    return said
+
+
 def sign(folder, *, host="node7", process=1, silent=0.0):
     path = folder / ".owner"
     path.write_text(json.dumps({"host": host, "process": process}), "utf-8")
@@ -61,15 +78,13 @@ def holder(folder):
 
 
 @pytest.mark.faults
-def test_a_run_that_another_host_is_at_is_refused_until_it_gives_no_sign_any_more(tmp_path):
+def test_a_run_that_another_host_is_at_is_waited_for_until_it_gives_no_sign_any_more(tmp_path):
     folder = unfinished(tmp_path)
     path = sign(folder, process=4711)
-    code, lines = finish(tmp_path)
-    assert code == 2
-    assert lines == [
-        f"error: {path}: process 4711 on host node7 is at run {folder.name}; wait for it or stop it; if it is gone, "
-        f"remove this file (without a sign of life it counts for {atomic.SILENT_SECONDS} s only)"
-    ]
+    assert waits(tmp_path) == (
+        f"{path}: process 4711 on host node7 is at run {folder.name}; wait for it or stop it; if it is gone, remove "
+        f"this file (without a sign of life it counts for {atomic.SILENT_SECONDS} s only); run 1 of 1 is come back to"
+    )
     assert not (folder / "record.json").exists()
     assert path.exists()
     sign(folder, silent=atomic.SILENT_SECONDS + 1)
@@ -82,14 +97,13 @@ def test_a_run_that_another_host_is_at_is_refused_until_it_gives_no_sign_any_mor
 def test_a_living_process_of_this_host_is_respected_and_a_killed_one_is_not(tmp_path):
     folder = unfinished(tmp_path)
     child = holder(folder)
-    code, lines = finish(tmp_path)
+    said = waits(tmp_path)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert code == 2
-    assert lines == [
-        f"error: {folder / '.lock'}: another process is at run {folder.name} (waited 0 s); "
-        "wait for it or stop it, then try again"
-    ]
+    assert said == (
+        f"{folder / '.lock'}: another process is at run {folder.name} (waited 0 s); "
+        "wait for it or stop it, then try again; run 1 of 1 is come back to"
+    )
     assert (folder / ".owner").exists(), "it had no time to tidy up"
     assert finish(tmp_path)[0] == 0
 

@@ -42,6 +42,7 @@ OTHER_BOARD = {
     "scorer": {"protocol": {"scorer": "lenient"}},
     "training records": {"caps": {"train_examples": 5}},
     "test records": {"caps": {"test_examples": 2}},
+    "validation records": {"split": "eval"},
 }
 
 
