@@ -26,7 +26,7 @@ _PUBLIC = {
     "Footprint": "clbench.methods.method",
     "forget": "clbench.forgetting.forget",
     "ForgettingCallback": "clbench.forgetting.callback",
-    "Lost": "clbench.api.result",
+    "Lost": "clbench.boards.lost",
     "Method": "clbench.methods.method",
     "MethodOptions": "clbench.methods.method",
     "MethodSpec": "clbench.methods.methodspec",
@@ -82,12 +82,12 @@ if TYPE_CHECKING:
     from clbench.api.reading import compare as compare
     from clbench.api.reading import load as load
     from clbench.api.reading import runs as runs
-    from clbench.api.result import Lost as Lost
     from clbench.api.result import Result as Result
     from clbench.api.result import Results as Results
     from clbench.api.running import run as run
     from clbench.api.table import Table as Table
     from clbench.base.errors import ClbenchError as ClbenchError
+    from clbench.boards.lost import Lost as Lost
     from clbench.data.example import Example as Example
     from clbench.forgetting.callback import ForgettingCallback as ForgettingCallback
     from clbench.forgetting.forget import forget as forget

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from clbench.api.table import Table, framed
 from clbench.base.errors import ClbenchError, RecordError, unknown_name
+from clbench.boards.lost import Lost, answers, lost_answers
 from clbench.metrics.matrix import ResultMatrix
 from clbench.metrics.summaries import compute
 from clbench.plugins.registry import registry
-from clbench.runs import predictions
 from clbench.runs.predictions import Prediction
 from clbench.runs.record import Record
 from clbench.runs.rundir import RunDir
-from clbench.spec.task import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """An answer that was right when its task had been learned, and is wrong at the end.
-
-    Args:
-        prompt: what was asked.
-        answer: what was expected.
-        then: what the model wrote right after it had learned the task.
-        now: what it writes at the end.
-        score_then: of what it wrote then, 0–1.
-        score_now: of what it writes now.
-    """
-
-    prompt: str
-    answer: str
-    then: str
-    now: str
-    score_then: float
-    score_now: float
 
 
 class Result:
@@ -140,12 +117,7 @@ class Result:
         """
         name = self._named(task)
         row = row if row >= 0 else len(self.tasks) + 1 + row
-        path = predictions.predictions_path(self._folder.path, row=row, task=self._task(name))
-        if not path.is_file():
-            asked = sorted(int(one.parent.name) for one in path.parent.parent.glob(f"*/{path.name}"))
-            rows = ", ".join(map(str, asked)) or "none"
-            raise RecordError(f"run {self.run}: {name} has no answers in row {row}; there is {rows}")
-        return predictions.read(path)
+        return answers(self._folder, name, row=row)
 
     def lost(self, task: str, *, right: float = 0.5) -> list[Lost]:
         """Answers that were right when the task had been learned and are wrong at the end.
@@ -160,15 +132,7 @@ class Result:
         name = self._named(task)
         if name not in self.tasks:
             raise unknown_name("task of the stream", task, self.tasks)
-        then, now = self.predictions(name, self.tasks.index(name) + 1), self.predictions(name)
-        found = self._task(name)
-        scorer = registry().scorer(found.scorers.pairs()[self.record.board.protocol["scorer"]])
-        before, after = (predictions.score_records(found, one, scorer=scorer) for one in (then, now))
-        return [
-            Lost(a.prompt, a.answer, a.prediction, b.prediction, one, other)
-            for a, b, one, other in zip(then, now, before, after, strict=True)
-            if one >= right > other
-        ]
+        return lost_answers(self._folder, self.record, name, scorer=registry().scorer, right=right)
 
     def _named(self, task: str) -> str:
         known = [*self.tasks, *self.record.probes]
@@ -182,10 +146,6 @@ class Result:
         if self.path is None:
             raise RecordError(f"run {self.run}: its answers are in its run directory; load that instead of the record")
         return RunDir(self.path)
-
-    def _task(self, name: str) -> Task:
-        """As the run asked it."""
-        return Task.model_validate(self._folder.state()["config"]["tasks"][name])
 
     # --- shown
 

@@ -37,7 +37,7 @@ def report(
     from clbench.plugins.registry import registry
     from clbench.report import render
 
-    found = load(runs, runs_dir=runs_dir or home.runs_dir())
+    found = load(runs, runs_dir=runs_dir or home.runs_dir(), answers=True)
     path = out or (found[0][1] if len(found) == 1 else Path()) / "report.html"
     atomic.write_text(path, render([subject for subject, _ in found], summaries=registry().summary_specs()))
     if json:

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from clbench.report import Subject
 
 
-def load(names: Sequence[str], *, runs_dir: Path) -> list[tuple[Subject, Path]]:
+def load(names: Sequence[str], *, runs_dir: Path, answers: bool = False) -> list[tuple[Subject, Path]]:
     """Each run once, with the folder where a report on it alone belongs; that of a record among boards' is here.
 
     Args:
         names: ids or their beginnings, patterns with `*`, run directories, record files.
         runs_dir: where run directories are.
+        answers: whether lost answers are looked for, for which predictions are scored again.
 
     Raises:
         RecordError: there is no such run, or it cannot be read.
@@ -27,7 +28,17 @@ def load(names: Sequence[str], *, runs_dir: Path) -> list[tuple[Subject, Path]]:
     for name in names:
         for subject, folder in _matching(name, runs_dir) if "*" in name else [_one(name, runs_dir)]:
             found.setdefault(subject.run, (subject, folder))
-    return list(found.values())
+    return [(_with_answers(*one) if answers else one[0], one[1]) for one in found.values()]
+
+
+def _with_answers(subject: Subject, folder: Path) -> Subject:
+    from clbench.plugins.registry import registry
+    from clbench.report import with_lost_answers
+    from clbench.runs.rundir import RunDir
+
+    if not (folder / "predictions").is_dir():
+        return subject
+    return with_lost_answers(subject, RunDir(folder), scorer=registry().scorer)
 
 
 def _matching(pattern: str, runs_dir: Path) -> list[tuple[Subject, Path]]:

@@ -48,10 +48,10 @@ def student(differences: Sequence[float], *, level: float = LEVEL) -> Interval |
 
 def bootstrap(differences: Sequence[float], *, level: float = LEVEL) -> Interval | None:
     """Expanded percentile interval of the mean of 9,999 resamples, with a fixed seed; None for fewer than six."""
-    import numpy as np
-
     if len(differences) < FEWEST:
         return None
+    import numpy as np
+
     values = np.sort(np.asarray(differences, dtype=np.float64))  # the order of the runs changes nothing
     means = values[_resamples(len(values))].mean(axis=1)
     outside = (1 - expanded(level, n=len(values))) / 2

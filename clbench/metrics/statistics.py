@@ -68,11 +68,11 @@ def t_quantile(probability: float, *, freedom: int) -> float:
 
 def paired_p(values: Sequence[float], baseline: Sequence[float]) -> float | None:
     """Two-sided p of the paired t-test; None for fewer than two pairs, 1.0 or 0.0 where all differences are equal."""
-    from scipy.special import stdtr
-
     differences = [value - base for value, base in zip(values, baseline, strict=True)]
     if len(differences) < 2:
         return None
+    from scipy.special import stdtr
+
     mean, spread = fmean(differences), deviation(differences)
     if not spread:
         return 0.0 if mean else 1.0

@@ -5,6 +5,6 @@ every text from outside escaped (`html`). A change here may touch how a number i
 """
 
 from clbench.report.page import render
-from clbench.report.subject import Subject, of_record, of_run_dir
+from clbench.report.subject import Subject, of_record, of_run_dir, with_lost_answers
 
-__all__ = ["Subject", "of_record", "of_run_dir", "render"]
+__all__ = ["Subject", "of_record", "of_run_dir", "render", "with_lost_answers"]

@@ -7,10 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from clbench.boards.style import default_style
 from clbench.boards.values import Row, Values, cell
 from clbench.metrics.summaries import SummarySpec
-from clbench.report.curves import overlay, swatch
+from clbench.report.bars import task_bars
+from clbench.report.chart import swatch
+from clbench.report.curves import looks_of, overlay
+from clbench.report.details import folded
+from clbench.report.heatmap import mean_matrix, result_matrix
 from clbench.report.html import Content, Html, join, table, tag
 from clbench.report.subject import Subject
 from clbench.runs.record import Record
+
+FIRST = (
+    "op",
+    "vs.op",
+    "bwt.gem",
+    "learning_accuracy",
+    "retention.facts",
+    "vs.retention.facts",
+    "delta.general-ability",
+)
+"""Columns that fit on paper beside each other."""
 
 
 def comparison(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -> Html:
@@ -23,12 +38,28 @@ def comparison(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec])
         tag("h2", "Comparison"),
         tag("p", told, class_="alarm") if len(boards) > 1 else None,
         overlay(subjects),
+        _methods(subjects),
         [
             [tag("h3", f"Board {name}"), _table({number: subjects[number] for number in numbers}, summaries)]
             for name, numbers in boards.items()
         ],
     ]
     return tag("section", parts, id="comparison")
+
+
+def _methods(subjects: Sequence[Subject]) -> list[Html]:
+    """Each method's mean R and bars, over its runs on one order."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Subject]] = {}
+    for one in subjects:
+        groups.setdefault((one.board.name, one.method.label, one.matrix.tasks), []).append(one)
+    return [_method(runs) for runs in groups.values()]
+
+
+def _method(runs: Sequence[Subject]) -> Html:
+    first = runs[0]
+    told = f"{first.method.label}, {first.order}, {'one run' if len(runs) == 1 else f'mean of {len(runs)} runs'}"
+    shown = result_matrix(mean_matrix([one.matrix for one in runs]))
+    return tag("div", tag("h4", told), shown, task_bars(runs), class_="method")
 
 
 def _table(members: Mapping[int, Subject], summaries: Sequence[SummarySpec]) -> Html:
@@ -41,12 +72,28 @@ def _table(members: Mapping[int, Subject], summaries: Sequence[SummarySpec]) -> 
         number: {column.heading: _cell(values, one.record, column.key, baseline) for column in style.columns}
         for number, one in members.items()
     }
-    shown = [one.heading for one in style.columns if any(row[one.heading] != "–" for row in cells.values())]
+    known = [one for one in style.columns if any(row[one.heading] != "–" for row in cells.values())]
+    first = [one.heading for one in known if one.key in FIRST]
+    rest = [one.heading for one in known if one.key not in FIRST]
+    looks = looks_of(list(members.values()))
     rows = [
-        [link(number, one), swatch(number), str(one.seed), one.order, one.status, *(cells[number][h] for h in shown)]
-        for number, one in members.items()
+        [
+            link(n, one),
+            swatch(*looks[one.method.label]),
+            str(one.seed),
+            one.order,
+            one.status,
+            *(cells[n][h] for h in first),
+        ]
+        for n, one in members.items()
     ]
-    return table(["Method", "", "Seed", "Order", "Status", *shown], rows, class_="comparison")
+    more = [[one.method.label, str(one.seed), one.order, *(cells[n][h] for h in rest)] for n, one in members.items()]
+    return join(
+        [
+            table(["Method", "", "Seed", "Order", "Status", *first], rows, class_="comparison"),
+            folded("more columns", table(["Method", "Seed", "Order", *rest], more, class_="more")) if rest else None,
+        ]
+    )
 
 
 def _row(records: Sequence[Record]) -> Row | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from clbench.metrics.matrix import ResultMatrix
-from clbench.report.chart import Line, chart
+from clbench.report.chart import Line, chart, legend
 from clbench.report.colours import line_style
 from clbench.report.heatmap import score, short
 from clbench.report.html import Html, tag
@@ -44,23 +44,24 @@ def average_scores(matrix: ResultMatrix) -> list[tuple[int, float]]:
 
 
 def overlay(subjects: Sequence[Subject]) -> Html:
-    """The average score of several runs in one chart."""
+    """The average score of several runs in one chart, the runs of a method in one colour."""
+    looks = looks_of(subjects)
     lines = []
-    for number, one in enumerate(subjects):
-        colour, dashes = line_style(number)
+    for one in subjects:
+        colour, dashes = looks[one.method.label]
         points = [(t - 1, value) for t, value in average_scores(one.matrix)]
         lines.append(Line(f"{one.method.label}, seed {one.seed}, {one.order}", points, colour, dashes=dashes))
     ticks = [str(t + 1) for t in range(max(one.matrix.num_tasks for one in subjects))]
     caption = "A_t: mean score over the tasks learned so far, after each experience; only where all of them were scored"
     return tag(
         "figure",
+        legend([(label, *look) for label, look in looks.items()]),
         chart(lines, ticks=ticks, title="average score after each experience", width=720, height=320),
         tag("figcaption", caption),
     )
 
 
-def swatch(number: int) -> Html:
-    """The n-th run's line, for tables."""
-    colour, dashes = line_style(number)
-    line = tag("line", x1=0, x2=28, y1=6, y2=6, stroke=colour, stroke_width=3, stroke_dasharray=dashes)
-    return tag("svg", line, viewBox="0 0 28 12", width=28, height=12)
+def looks_of(subjects: Sequence[Subject]) -> dict[str, tuple[str, str | None]]:
+    """Colour and dashes of each method."""
+    labels = dict.fromkeys(one.method.label for one in subjects)
+    return {label: line_style(number) for number, label in enumerate(labels)}

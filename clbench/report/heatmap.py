@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from statistics import fmean
 
 from clbench.metrics.matrix import Cell, ResultMatrix
 from clbench.report.colours import shade
@@ -105,6 +106,28 @@ def _probes(matrix: ResultMatrix, i: int, errors: Mapping[str, Sequence[Cell]]) 
         else heat_cell(values[i], title=f"{name} {after(matrix, i)}", error=_error(errors, name, i), class_="probe")
         for name, values in matrix.probes.items()
     ]
+
+
+def mean_matrix(matrices: Sequence[ResultMatrix]) -> ResultMatrix:
+    """R over runs with the same tasks; a cell that one of them did not measure has no mean."""
+    first = matrices[0]
+    bases = [one.base for one in matrices if one.base]
+    shared = [name for name in first.probes if all(name in one.probes for one in matrices)]
+    return ResultMatrix(
+        tasks=first.tasks,
+        rows=tuple(_mean_row([one.rows[i] for one in matrices]) for i in range(first.num_tasks)),
+        base=_mean_row(bases) if len(bases) == len(matrices) else None,
+        probes={name: _mean_row([one.probes[name] for one in matrices]) for name in shared},
+    )
+
+
+def _mean_row(rows: Sequence[Sequence[Cell]]) -> tuple[Cell, ...]:
+    return tuple(_mean(cells) for cells in zip(*rows, strict=True))
+
+
+def _mean(cells: Sequence[Cell]) -> Cell:
+    known = [cell for cell in cells if cell is not None]
+    return fmean(known) if len(known) == len(cells) else None
 
 
 # --- utilisation -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clbench.metrics.summaries import SummarySpec
 from clbench.report.comparison import comparison, contents
+from clbench.report.headline import headline
 from clbench.report.html import Html, table, tag
 from clbench.report.sections import is_alarm, run_section, stream
 from clbench.report.subject import Subject
@@ -26,8 +27,9 @@ def render(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -> 
     body = [
         tag("h1", "clbench report"),
         header(subjects),
+        headline(subjects, summaries=summaries),
         [contents(subjects), comparison(subjects, summaries=summaries)] if several else None,
-        [run_section(one, number=number, summaries=summaries) for number, one in enumerate(subjects)],
+        [run_section(one, number=number, summaries=summaries, closed=several) for number, one in enumerate(subjects)],
     ]
     named = _joined(one.method.label for one in subjects)
     return f"<!DOCTYPE html>\n{tag('html', head(named), tag('body', tag('main', body)), lang='en')}\n"

@@ -7,31 +7,50 @@ from typing import Literal
 
 from clbench.metrics.matrix import Cell
 from clbench.metrics.summaries import SummarySpec, compute
+from clbench.report.bars import task_bars
 from clbench.report.curves import forgetting_curves
 from clbench.report.details import costs, drift, folded, key_values, notes, provenance
 from clbench.report.heatmap import result_matrix
 from clbench.report.html import Content, Html, join, table, tag
+from clbench.report.losses import lost_pages
 from clbench.report.subject import Subject
+from clbench.report.training import probe_curves, training_curves
 from clbench.runs.record import Board, Record
 
 
-def run_section(subject: Subject, *, number: int, summaries: Sequence[SummarySpec]) -> Html:
-    """Everything about one run."""
+def run_section(subject: Subject, *, number: int, summaries: Sequence[SummarySpec], closed: bool = False) -> Html:
+    """Everything about one run.
+
+    Args:
+        subject: the run.
+        number: of it on the page.
+        summaries: named functions of R.
+        closed: whether its parts are folded away, among several runs.
+    """
+    heading = f"{subject.method.label}, seed {subject.seed}, {subject.order}"
+    parts = _parts(subject, number=number, summaries=summaries)
+    content = [tag("details", tag("summary", "this run by itself"), parts)] if closed else parts
+    return tag("section", tag("h2", heading), content, id=f"run-{number}")
+
+
+def _parts(subject: Subject, *, number: int, summaries: Sequence[SummarySpec]) -> list[Content]:
     record = subject.record
-    parts = [
-        tag("h2", f"{subject.method.label}, seed {subject.seed}, {subject.order}"),
-        facts(subject),
+    return [
+        folded("what was run, in full", facts(subject)),
         unfinished(subject),
-        warnings(record.warnings) if record else None,
         scores(subject),
+        tag("h3", "Each task before, after learning it, and at the end"),
+        task_bars([subject]),
         tag("h3", "Forgetting curves"),
         tag("p", "Score of each task after each experience: dashed before the task is learned, blue since."),
         forgetting_curves(subject.matrix),
+        training_curves(subject),
+        probe_curves(subject),
+        lost_pages(subject, number=number),
         metrics(subject, summaries),
-        [probes(record), contamination(record)] if record else None,
+        [probes(record), contamination(record), warnings(record.warnings)] if record else None,
         [drift(record.drift), costs(record), notes(record.notes), provenance(record)] if record else None,
     ]
-    return tag("section", parts, id=f"run-{number}")
 
 
 def facts(subject: Subject) -> Html:

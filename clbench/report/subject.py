@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from clbench.base.errors import MatrixError, RecordError
+from clbench.base.errors import ClbenchError, MatrixError, RecordError
+from clbench.boards.lost import Lost, lost_answers
 from clbench.metrics.matrix import ResultMatrix, read_matrix
 from clbench.runs.events import NO_CURVE, TrainingCurve, training_curve
 from clbench.runs.record import Board, MethodPart, Record
 from clbench.runs.rundir import RunDir
+from clbench.scoring.spec import ScorerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Subject:
         matrix: R as the protocol scores.
         record: of a finished run.
         curve: its optimizer steps, as far as its log is there.
+        lost: its lost answers by task, or why they cannot be told; empty where nobody looked.
     """
 
     run: str
@@ -38,6 +42,7 @@ class Subject:
     matrix: ResultMatrix
     record: Record | None = None
     curve: TrainingCurve = NO_CURVE
+    lost: Mapping[str, Sequence[Lost] | str] = field(default_factory=dict)
 
 
 def of_record(record: Record, *, curve: TrainingCurve = NO_CURVE) -> Subject:
@@ -91,3 +96,23 @@ def _so_far(run_dir: RunDir) -> ResultMatrix:
         return read_matrix(path)
     except MatrixError as error:
         raise RecordError(str(error)) from error
+
+
+def with_lost_answers(subject: Subject, run_dir: RunDir, *, scorer: Callable[[str], ScorerSpec]) -> Subject:
+    """A run with the answers that it lost, as far as its predictions are there.
+
+    Args:
+        subject: the run.
+        run_dir: its folder.
+        scorer: a scorer's spec by name.
+    """
+    record = subject.record
+    if record is None or record.method.regime in ("frozen", "single"):
+        return subject
+    lost: dict[str, Sequence[Lost] | str] = {}
+    for name in record.tasks[:-1]:
+        try:
+            lost[name] = lost_answers(run_dir, record, name, scorer=scorer)
+        except (ClbenchError, KeyError, TypeError, ValidationError) as error:
+            lost[name] = f"cannot be told ({error})"
+    return replace(subject, lost=lost)

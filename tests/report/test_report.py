@@ -30,7 +30,7 @@ HOSTILE = [
     "新 | 方法",
 ]
 TAGS = """html head meta title style body main header nav section div span h1 h2 h3 h4 p a ul ol li figure figcaption
-details summary table thead tbody tr th td svg g line polyline circle text"""
+details summary table thead tbody tr th td svg g line polyline circle text rect b pre h5"""
 OURS = set(TAGS.split())
 USAGE = {
     "title": "mean router weight",
@@ -254,7 +254,8 @@ def several(make_record):
 
 def comparison(document):
     (section,) = [one for one in tree(document).iter("section") if one.get("id") == "comparison"]
-    return [[dict(zip(rows[0], row, strict=True)) for row in rows[1:]] for rows in map(cells, section.iter("table"))]
+    tables = [cells(one) for one in section.iter("table") if one.get("class") == "comparison"]
+    return [[dict(zip(rows[0], row, strict=True)) for row in rows[1:]] for rows in tables]
 
 
 def test_comparison_has_a_row_a_run_and_pairs_with_sequential(several):
