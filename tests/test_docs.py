@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clbench.plugins import hookspecs
 from clbench.plugins.hookspecs import PROJECT
@@ -63,6 +64,17 @@ def test_the_readmes_options_exist(run_cli):
     used = set(re.findall(r"(?<![!-])--[a-z][a-z-]+", ours))
     known = set(re.findall(r"--[a-z-]+", text))
     assert used <= known
+
+
+def test_the_gates_of_the_forget_page_are_yaml_whose_commands_exist(run_cli):
+    page = (ROOT / "docs/forget.md").read_text(encoding="utf-8")
+    workflow, hooks = (yaml.safe_load(block) for block in blocks(page, "yaml"))
+    steps = [one["run"] for one in workflow["jobs"]["forget"]["steps"] if "run" in one]
+    (hook,) = hooks["repos"][0]["hooks"]
+    gates = [one for one in (*steps, hook["entry"]) if one.startswith("clbench forget ")]
+    assert len(gates) == 2
+    known = set(re.findall(r"--[a-z-]+", run_cli("forget", "--help").stdout))
+    assert {word for gate in gates for word in shlex.split(gate) if word.startswith("--")} <= known
 
 
 def test_every_hook_is_documented_with_its_arguments():

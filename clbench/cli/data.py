@@ -1,4 +1,4 @@
-"""`clbench data`: register and verify the official TRACE archive; look at a file of records."""
+"""`clbench data`: register and verify the official TRACE archive; look at a file of records, make a stream of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clbench.base.atomic import check_writable
 from clbench.base.errors import OptionError, unknown_name
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def register(app: typer.Typer) -> None:
     group.command("add")(add)
     group.command("ls")(ls)
     group.command("look")(look)
-    app.add_typer(group, name="data", help="Register and verify archives of data; look at files.")
+    group.command("stream")(stream)
+    app.add_typer(group, name="data", help="Register and verify archives of data; look at files, make a stream of one.")
 
 
 def add(
@@ -104,6 +106,24 @@ def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
         output.print_table(rows, headings=rows[0])
     else:
         output.console().print("no archive is registered; `clbench data add trace PATH` registers one")
+
+
+def stream(
+    file: Annotated[Path, typer.Argument(help="File of records to learn from.")],
+    out: Annotated[Path, typer.Option(help="Folder for the stream file and its two files of records.")],
+    scorer: Annotated[str, typer.Option(help="How answers are scored (clbench ls scorers).")] = "stripped",
+    hold_out: Annotated[int, typer.Option(help="Records to score on, at most a fifth.", min=1)] = 100,
+) -> None:
+    """Make a stream of one task of a file of your own, with some records held out to score on."""
+    from clbench.cli import output
+    from clbench.data.own import write_stream
+    from clbench.plugins.registry import registry
+    from clbench.scoring import load_scorer
+
+    load_scorer(registry().scorer(scorer))
+    check_writable(out, option="--out")
+    made = write_stream(file, out, scorer=scorer, hold_out=hold_out)
+    output.console().print(f"use it by --stream {made}", markup=False, soft_wrap=True)
 
 
 def look(

@@ -43,6 +43,10 @@ def forget(
     allow_task_code: Annotated[
         bool, Option("--allow-task-code", help="Let your lm-eval task files run their Python.")
     ] = False,
+    suggest: Annotated[
+        bool, Option("--suggest", help="Print the two commands that try methods on what --trained-on names.")
+    ] = False,
+    general: Annotated[Path | None, Option(help="With --suggest: records that replay would rehearse.")] = None,
     markdown: Annotated[Path | None, Option(help="Write the result for a pull request here.")] = None,
     junit: Annotated[Path | None, Option(help="Write JUnit XML here.")] = None,
     html: Annotated[Path | None, Option(help="Write one HTML page here.")] = None,
@@ -64,11 +68,12 @@ def forget(
     if allow_task_code:
         consent.allow_task_code()
     more, protocol = _stream(stream, query)
+    ideas = _ideas(models, query, general=general, stream=stream is not None) if suggest else []
     progress = make_progress(quiet=quiet)
     with progress.shown():
         found = compare(query, models[0], *models[1:] or [None], more=more, protocol=protocol, progress=progress)
     _write(found, markdown=markdown, junit=junit, html=html)
-    _show(found, as_json=json)
+    _show(found, ideas, as_json=json)
     if found.lost:
         raise typer.Exit(LOST)
 
@@ -89,6 +94,16 @@ def _stream(name: str | None, query: Query) -> tuple[list[TaskData], Protocol | 
     return load_stream_data(plan, plugins=registry().plugins), plan.protocol
 
 
+def _ideas(models: list[str], query: Query, *, general: Path | None, stream: bool) -> list[str]:
+    """The two commands, and what is not the same there."""
+    from clbench.forgetting.sides import name_of_base
+    from clbench.forgetting.suggesting import notes, suggest
+
+    commands = suggest(name_of_base(models), query, general=general)
+    said = [f"# {note}" for note in notes(query, general=general, stream=stream)]
+    return ["# which method would have kept it:", *commands, *said]
+
+
 def _write(found: Forgotten, *, markdown: Path | None, junit: Path | None, html: Path | None) -> None:
     from clbench.base.atomic import write_text
     from clbench.forgetting.written import to_junit, to_markdown
@@ -99,12 +114,12 @@ def _write(found: Forgotten, *, markdown: Path | None, junit: Path | None, html:
             write_text(path, form(found))
 
 
-def _show(found: Forgotten, *, as_json: bool) -> None:
+def _show(found: Forgotten, ideas: list[str], *, as_json: bool) -> None:
     from clbench.cli import output
     from clbench.forgetting import written
 
     if as_json:
-        output.print_json(found.to_json())
+        output.print_json(found.to_json() | ({"suggested": ideas} if ideas else {}))
         return
     rows: list[dict[str, Any]] = [written.cells(one) for one in found.verdicts]
     title = f"{found.tuned['name']} against {found.base['name']}"
@@ -113,5 +128,11 @@ def _show(found: Forgotten, *, as_json: bool) -> None:
         rows = [written.cells(one) for one in average.verdicts]
         title = f"{average.share:g} of the way from {found.base['name']} to {found.tuned['name']}"
         output.print_table(rows, headings=written.HEADINGS, title=title)
-    for line in (written.legend(found), *written.details(found), *written.changed(found), written.outcome(found)):
+    for line in (
+        written.legend(found),
+        *written.details(found),
+        *written.changed(found),
+        written.outcome(found),
+        *ideas,
+    ):
         output.console().print(line, markup=False, soft_wrap=True)

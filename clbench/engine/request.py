@@ -110,7 +110,7 @@ class Request(Wording):
         str | Sequence[str],
         BeforeValidator(several),
         Option(
-            "Score this too and never train on it: a name, a group, a YAML file, lm-eval:NAME; or none.",
+            "Score this too and never train on it: a name, a group, a YAML or JSONL file, lm-eval:NAME; or none.",
             str,
             many=True,
         ),

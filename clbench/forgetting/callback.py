@@ -22,11 +22,12 @@ from transformers import TrainerCallback
 from clbench.base.atomic import write_json
 from clbench.base.errors import OptionError
 from clbench.base.hashing import digest
+from clbench.data.own import SCORER
 from clbench.data.sources import TaskData
 from clbench.forgetting.local import Desk, answers, losses_of, make_evaluator
 from clbench.forgetting.looks import Look, Plan
 from clbench.forgetting.probing import load_probes
-from clbench.forgetting.query import SCORER, Files
+from clbench.forgetting.query import Files
 from clbench.forgetting.undisturbed import undisturbed, without_adapter
 from clbench.forgetting.verdicts import TOLERANCE, Pair
 from clbench.plugins.registry import registry
@@ -97,8 +98,8 @@ class ForgettingCallback(TrainerCallback):
         self._path = Path(args.output_dir) / FILE
         if state.is_world_process_zero:
             self._base = self._base_scores(model, state)
-        self._best = _trained(model) if self.restore_best else None
-        self._best_step = self._seen = state.global_step
+        self._best = _trained(model) if self.restore_best and not state.global_step else None
+        self._best_step = self._seen = self._begun = state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **known: Any) -> None:
         """A look, where one is due and there is time for it."""
@@ -117,9 +118,15 @@ class ForgettingCallback(TrainerCallback):
                 self.left_out,
                 100 * self.budget,
             )
-        if self._best is not None and self.looks and self.looks[-1].lost:
-            _put_back(known["model"], self._best)
-            log.warning("forgetting: the weights are those of step %d again", self._best_step)
+        if self.restore_best and self.looks and self.looks[-1].lost:
+            self._go_back(known["model"])
+
+    def _go_back(self, model: Any) -> None:
+        if self._best is None:  # of a training that was taken up again
+            log.warning("forgetting: no look since step %d can be gone back to", self._begun)
+            return
+        _put_back(model, self._best)
+        log.warning("forgetting: the weights are those of step %d again", self._best_step)
 
     def _check(self, args: Any) -> None:
         if getattr(args, "deepspeed", None) or getattr(args, "fsdp", None):
@@ -156,7 +163,7 @@ class ForgettingCallback(TrainerCallback):
         if look.lost:
             self._say(look)
             control.should_training_stop = control.should_training_stop or self.stop
-        elif self._best is not None and not look.fell(self.tolerance):
+        elif self.restore_best and not look.fell(self.tolerance):
             self._best, self._best_step = _trained(model), state.global_step
 
     def _say(self, look: Look) -> None:

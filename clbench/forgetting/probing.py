@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from clbench.base import home
-from clbench.base.errors import DataError, OptionError, pydantic_line
+from clbench.base.errors import DataError, OptionError
+from clbench.data.files import find
 from clbench.data.formed import spread
+from clbench.data.own import SCORER, own_task
 from clbench.data.probes import ProbeData, load_probe
-from clbench.data.records import read_examples, read_objects
 from clbench.data.sources import TaskData
-from clbench.forgetting.query import SCORER
 from clbench.plugins.probes import planned
 from clbench.plugins.registry import Registry
 from clbench.scoring import load_scorer
 from clbench.spec.stream import PlannedProbe
-from clbench.spec.task import Files, Scorers, Task
+from clbench.spec.task import Files, Task
 from clbench.tiny.world import probe_records
 
 DEFAULT = ("quick",)
-MOST_TOKENS = 512
 
 
 def load_probes(
@@ -63,15 +58,25 @@ def load_probes(
 
 
 def _loaded(named: Iterable[PlannedProbe], folder: Path | None) -> Iterator[ProbeData]:
-    for probe in {one.task.name: one for one in named}.values():
+    probes = list({one.task.name: one for one in named}.values())
+    for probe in probes:
         try:
             yield load_probe(probe, world=probe_records, data_dir=folder)
         except DataError as error:
-            if folder is None:
-                raise DataError(
-                    f"{error}; fetch its records (docs/probes.md says where) and give --data FOLDER"
-                ) from error
+            files = list(_missing(probes, folder))
+            if files and str(error).endswith("--data FOLDER"):
+                told = f"{error} with {', '.join(files)} in it (docs/probes.md says where to fetch each)"
+                raise DataError(told) from error
             raise
+
+
+def _missing(probes: Sequence[PlannedProbe], folder: Path | None) -> Iterator[str]:
+    """All local files that the probes would read and that are not there, so that they can be fetched at once."""
+    for probe in probes:
+        files = probe.task.data.get("files")
+        if probe.base_dir is None and isinstance(files, Files):
+            names = [one for one in (files.test, files.shots, files.worked) if one is not None]
+            yield from (name for name in names if folder is None or not find(folder / name).exists())
 
 
 def _cut(data: TaskData, limit: int | None) -> TaskData:
@@ -106,42 +111,10 @@ def check_scorer(task: Task, registry: Registry) -> None:
 
 
 def own_probe(path: Path, *, limit: int | None = None, scorer: str = SCORER) -> ProbeData:
-    """A file of the user's own: prompt and answer a record, in any of the usual columns; or with `choices`.
-
-    With `choices`, a list of texts, `answer` is the right one or its number from 0, and the likeliest counts.
+    """A file of the user's own: see `clbench.data.own`.
 
     Raises:
         DataError: with file and line.
     """
-    if not home.is_file(path):
-        raise DataError(f"--data {path}: there is no such file or folder")
-    first = next(iter(read_objects(path)), ("", {}))[1]
-    chosen = isinstance(first, dict) and "choices" in first
-    task = _choice_task(path) if chosen else _written_task(path, scorer)
-    plan = PlannedProbe(task, limit, given=True, base_dir=path.resolve().parent)
-    return load_probe(plan, world=probe_records)
-
-
-def _choice_task(path: Path) -> Task:
-    form = {
-        "prompt": "{{ prompt }}",
-        "choices": "{{ choices }}",
-        "answer": "{{ answer if answer is integer else choices.index(answer) }}",
-    }
-    return _task(path, forms=[form], measure="choice", scorers=Scorers(strict="likelihood"))
-
-
-def _written_task(path: Path, scorer: str) -> Task:
-    """Answers may be as long as the longest that is expected, and end with their line where none has several."""
-    answers = [one.answer for one in read_examples(path, task="own", split="test")]
-    longest = max(len(one.encode()) for one in answers)  # a token is a byte at least
-    stop = () if any("\n" in one.strip() for one in answers) else ("\n",)
-    return _task(path, scorers=Scorers(strict=scorer), max_new_tokens=min(MOST_TOKENS, longest + 8), stop=stop)
-
-
-def _task(path: Path, **fields: Any) -> Task:
-    name = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in path.stem.casefold())
-    try:
-        return Task(task=f"own/{name.strip('-') or 'data'}", data={"files": Files(test=path.name)}, **fields)
-    except ValidationError as error:
-        raise DataError(f"--data {path}: {pydantic_line(error)}") from error
+    task = own_task(path, scorer=scorer)
+    return load_probe(PlannedProbe(task, limit, given=True, base_dir=path.resolve().parent), world=probe_records)

@@ -8,13 +8,13 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
+from clbench.data.own import SCORER
 from clbench.forgetting.verdicts import TOLERANCE
 from clbench.spec.wording import Option, Wording, several
 
 Text: TypeAlias = str | Sequence[str]
 Files: TypeAlias = str | Path | Sequence[str | Path]
 Several = BeforeValidator(several)
-SCORER = "stripped"
 
 
 class Query(Wording):
@@ -24,7 +24,7 @@ class Query(Wording):
     probes: Annotated[
         Text,
         Several,
-        Option("A name, a group, a YAML file, lm-eval:NAME [default: quick].", str, many=True, flag="--probe"),
+        Option("A name, a group, a YAML or JSONL file, lm-eval:NAME [default: quick].", str, many=True, flag="--probe"),
     ] = ()
     data: Annotated[
         Files,

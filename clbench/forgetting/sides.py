@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clbench.base.errors import ModelError, OptionError
@@ -40,5 +41,13 @@ def base_of(ref: ModelRef, *, trust_remote_code: bool = False) -> ModelRef | Non
     """The model that an adapter changes; None of what is no adapter."""
     if ref.adapter is None:
         return None
-    name = str(Path(ref.location) / ref.gguf) if ref.gguf else ref.location
-    return find_model(name, revision=ref.revision, trust_remote_code=trust_remote_code)
+    return find_model(_base_name(ref), revision=ref.revision, trust_remote_code=trust_remote_code)
+
+
+def name_of_base(names: Sequence[str]) -> str:
+    """What `--model` takes for the base: the first of two names, or what an adapter says."""
+    return names[0] if len(names) == 2 else _base_name(find_model(names[0]))
+
+
+def _base_name(ref: ModelRef) -> str:
+    return str(Path(ref.location) / ref.gguf) if ref.gguf else ref.location

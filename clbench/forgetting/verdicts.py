@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from clbench.metrics.paired import LEVEL, advised, drop_below, fewest, holm, mcnemar, sign_flip
+from clbench.metrics.paired import LEVEL, advised, drop_below, enough_flips, fewest, holm, mcnemar, sign_flip
 
 TOLERANCE = 0.02
 TOGETHER = "together"
@@ -87,10 +87,11 @@ def judge(pairs: Mapping[str, Pair], *, tolerance: float = TOLERANCE, level: flo
         tolerance: drop of a mean that nobody minds; of losses: rise, in nats a token.
         level: chance that anything counts as lost although nothing changed.
     """
-    found = [_measured(name, pair, tolerance=tolerance) for name, pair in pairs.items()]
     scored = {name: pair for name, pair in pairs.items() if not pair.loss}
+    flips = enough_flips(level, len(pairs) + (len(scored) > 1))
+    found = [_measured(name, pair, tolerance=tolerance, flips=flips) for name, pair in pairs.items()]
     if len(scored) > 1:
-        found.append(_together(scored, tolerance=tolerance))
+        found.append(_together(scored, tolerance=tolerance, flips=flips))
     corrected = holm({one.probe: one.p for one in found})
     return [one.decided(corrected[one.probe], len(found), tolerance=tolerance, level=level) for one in found]
 
@@ -131,17 +132,21 @@ class _Measured:
         )
 
 
-def _measured(name: str, pair: Pair, *, tolerance: float) -> _Measured:
+def _measured(name: str, pair: Pair, *, tolerance: float, flips: int) -> _Measured:
     gains = pair.gains
     before, after = ([-one for one in values] if pair.loss else values for values in (pair.before, pair.after))
     binary = all(one in (0, 1) for one in (*pair.before, *pair.after))
-    p = mcnemar(sum(one < 0 for one in gains), sum(one > 0 for one in gains)) if binary else sign_flip(gains)
+    p = (
+        mcnemar(sum(one < 0 for one in gains), sum(one > 0 for one in gains))
+        if binary
+        else sign_flip(gains, flips=flips)
+    )
     kept = drop_below(before, after, tolerance=tolerance) if len(gains) > 1 else 1.0
     variance = _spread(gains)
     return _Measured(name, pair, fmean(pair.before), fmean(pair.after), variance, p, kept)
 
 
-def _together(pairs: Mapping[str, Pair], *, tolerance: float) -> _Measured:
+def _together(pairs: Mapping[str, Pair], *, tolerance: float, flips: int) -> _Measured:
     """The mean over probes, each of the same weight, as one set of all their records."""
     total = sum(len(pair.before) for pair in pairs.values())
     weights = [total / (len(pairs) * len(pair.before)) for pair in pairs.values() for _ in pair.before]
@@ -153,7 +158,7 @@ def _together(pairs: Mapping[str, Pair], *, tolerance: float) -> _Measured:
     tuned = fmean(fmean(pair.after) for pair in pairs.values())
     variance = _variance(pairs, total)
     kept = _normal(tuned - base + tolerance, variance / total) if total >= fewest(tolerance) else 1.0
-    p = sign_flip([weight * gain for weight, gain in zip(weights, gains, strict=True)])
+    p = sign_flip([weight * gain for weight, gain in zip(weights, gains, strict=True)], flips=flips)
     return _Measured(TOGETHER, whole, base, tuned, variance, p, kept)
 
 
@@ -178,14 +183,3 @@ def _normal(distance: float, variance: float) -> float:
     if not variance:
         return float(distance <= 0)
     return float(ndtr(-distance / math.sqrt(variance)))
-
-
-def planned(tolerance: float = TOLERANCE, *, changed: float = 0.1, sets: int = 8) -> int:
-    """Records to ask of each probe, before anything is known of them.
-
-    Args:
-        tolerance: of a drop.
-        changed: share of records whose score is likely to be another.
-        sets: probes.
-    """
-    return advised(changed, tolerance=tolerance, comparisons=sets + (sets > 1))

@@ -1,11 +1,13 @@
-"""What names of probes mean: a probe, a group, a YAML file, or one that another library asks (`lm-eval:mmlu`)."""
+"""What names of probes mean: a probe, a group, a file of YAML or records, or another library's (`lm-eval:mmlu`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from clbench.base import home
 from clbench.base.errors import OptionError
+from clbench.data.own import own_task
 from clbench.plugins.registry import Registry
 from clbench.spec.schedule import Schedule
 from clbench.spec.stream import PlannedProbe
@@ -29,6 +31,10 @@ def planned(
     for name in names:
         if ":" in name and not home.is_file(name):
             yield _external(name, registry, limit=limit, schedule=schedule)
+            continue
+        if home.is_file(name) and not name.endswith((".yaml", ".yml")):
+            path = Path(name)
+            yield PlannedProbe(own_task(path), limit, schedule, given=True, base_dir=path.resolve().parent)
             continue
         catalog = registry.catalog()
         cap = limit or (catalog.group(name).examples if name in catalog.group_paths else None)

@@ -1,9 +1,10 @@
 """`clbench forget` from the command line: what it prints and writes, and how it ends."""
 
 import json
+import shlex
 
 import pytest
-from small import write_stream
+from small import examples, write_jsonl, write_stream
 
 from clbench.models.loading import BUNDLED
 
@@ -52,10 +53,52 @@ def test_a_streams_tasks_are_asked_under_its_lengths(forget, tmp_path):
     }  # fmt: skip
 
 
+def test_the_suggested_commands_run_with_the_same_probes(forget, call, tmp_path):
+    for name, number in (("Tickets.jsonl", 12), ("general.jsonl", 3), ("mine.jsonl", 4)):
+        write_jsonl(tmp_path / name, examples(number, seed=number))
+    asked = "--probe", "facts", "--data", "mine.jsonl", "--limit", 3
+    done = forget(BUNDLED, BUNDLED, *asked, "--trained-on", "Tickets.jsonl", "--suggest", "--general", "general.jsonl")
+    assert done.code == 0, done.err
+    first, second = (shlex.split(line) for line in done.out.splitlines() if line.startswith("clbench "))
+    made = call(*first[1:])
+    assert "use it by --stream tickets/tickets.yaml" in made.out, made.err
+    held = (tmp_path / "tickets/tickets.test.jsonl").read_text("utf-8").splitlines()
+    learned = (tmp_path / "tickets/tickets.train.jsonl").read_text("utf-8").splitlines()
+    assert (len(held), len(held) + len(learned)) == (2, 12)
+    ran = call(*second[1:], "--json")
+    assert ran.code == 0, ran.err
+    runs = {one["run"]: one["matrix"]["probes"] for one in ran.json["runs"]}
+    assert len(runs) == 5
+    for name in ("sequential", "mofo", "lora", "wise-ft", "replay"):
+        assert any(name in run for run in runs)
+    assert all(set(probes) == {"probes/facts", "own/mine"} for probes in runs.values())
+
+
+def test_without_data_and_hub_one_line_says_what_to_fetch(forget, tmp_path, monkeypatch):
+    """`quick`, as nothing is named; one file of it is at hand."""
+    from clbench.base.errors import DataError
+    from clbench.data import formed
+
+    def unreachable(*arguments, **named):
+        raise DataError("the Hub is not reachable; local files do as well: --data FOLDER")
+
+    monkeypatch.setattr(formed, "read_hub", unreachable)
+    for options in ([], ["--data", tmp_path]):
+        done = forget(BUNDLED, BUNDLED, *options)
+        assert done.code == 2
+        assert done.err.count("\n") == 1
+        for name in ("commonsense/ARC-Easy/test.json", "mmlu/test.jsonl", "mmlu/dev.jsonl", "triviaqa/test.jsonl"):
+            assert name in done.err
+    (tmp_path / "mmlu").mkdir()
+    (tmp_path / "mmlu/dev.jsonl").write_text("{}", "utf-8")
+    assert "mmlu/dev" not in forget(BUNDLED, BUNDLED, "--data", tmp_path).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         ([BUNDLED, "--probe", "facts"], "is no adapter"),
+        ([BUNDLED, BUNDLED, "--probe", "facts", "--suggest"], "--suggest: needs one --trained-on FILE"),
         ([BUNDLED, BUNDLED, BUNDLED], "takes two models"),
         ([BUNDLED, BUNDLED, "--probe", "humaneval"], "--allow-code allows it"),
         ([BUNDLED, BUNDLED, "--data", "nowhere.jsonl"], "there is no such file or folder"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from clbench.metrics.paired import advised, drop_below, fewest, holm, mcnemar, sign_flip
+from clbench.metrics.paired import advised, drop_below, enough_flips, fewest, holm, mcnemar, sign_flip
 
 COUNTS = st.integers(0, 60)
 
@@ -37,6 +37,15 @@ def test_many_changes_have_the_p_of_scipys_permutation_test():
         (changes,), np.sum, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(5)
     ).pvalue
     assert sign_flip(changes.tolist()) == pytest.approx(expected, abs=0.015)
+
+
+def test_more_draws_are_made_where_p_is_small_and_only_there():
+    moved, strong = np.random.default_rng(3).normal(0.12, 1, 200).tolist(), [-1.0 - 0.001 * one for one in range(24)]
+    assert sign_flip(moved, flips=40_000) == sign_flip(moved)
+    assert sign_flip(strong) == pytest.approx(1 / 5000)
+    assert sign_flip(strong, flips=40_000) == pytest.approx(1 / 40_001)
+    assert enough_flips(0.05, 9) == 4999
+    assert 1 / (enough_flips(0.05 / 40, 9) + 1) * 9 < 0.05 / 40 / 9
 
 
 def test_zeros_and_ones_have_mcnemars_p_under_sign_flips():
