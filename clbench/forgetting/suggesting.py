@@ -34,9 +34,7 @@ def suggest(base: str, query: Query, *, general: Path | None = None) -> tuple[st
     """
     files = [Path(one) for one in many(query.trained_on)]
     if len(files) != 1:
-        raise OptionError(
-            f"--suggest: needs what the model was tuned on, one --trained-on FILE; there are {len(files)}"
-        )
+        raise OptionError(f"--suggest: needs one --trained-on FILE, what the model was tuned on, got {len(files)}")
     if base.startswith(PREFIX):
         raise OptionError("--suggest: a served base cannot be trained; give its weights as BASE")
     (file,) = files
