@@ -11,7 +11,7 @@ from clbench.base import atomic
 from clbench.base.errors import FileError
 from clbench.methods.method import Method
 
-_PROJECT = """\
+PROJECT = """\
 [build-system]
 requires = ["hatchling>=1.27"]
 build-backend = "hatchling.build"
@@ -55,7 +55,7 @@ _README = """\
     clbench check {name}
     clbench run --stream trace --plugin sequential --plugin {name}
 """
-_TEST = '''\
+TEST = '''\
 """What must hold for every method: docs/conformance.md of clbench."""
 
 from clbench.testing import conformance
@@ -108,10 +108,10 @@ def _files(spec: ClassSpec) -> dict[str, str]:
         "version": __version__,
     }
     return {
-        "pyproject.toml": _PROJECT.format(**words),
+        "pyproject.toml": PROJECT.format(**words),
         "README.md": _README.format(**words),
         f"src/{package}/__init__.py": _INIT.format(**words),
         f"src/{package}/method.py": f'"""{summary}."""\n\n{spec.text}',
         f"src/{package}/py.typed": "",
-        "tests/test_conformance.py": _TEST.format(**words),
+        "tests/test_conformance.py": TEST.format(**words),
     }

@@ -27,6 +27,7 @@ from clbench.cli import (
     ls,
     metrics,
     model,
+    new,
     plot,
     plugins,
     report,
@@ -107,6 +108,7 @@ for _module in (
     model,
     validate,
     check,
+    new,
     plugins,
 ):
     _module.register(app)

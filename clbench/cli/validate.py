@@ -10,8 +10,11 @@ import typer
 
 if TYPE_CHECKING:
     from clbench.spec.preset import Preset
+    from clbench.spec.stream import StreamPlan
     from clbench.spec.task import Task
     from clbench.spec.taskfiles import Catalog, Document
+
+FIRST = 20  # records of a file that are read
 
 
 def register(app: typer.Typer) -> None:
@@ -80,9 +83,26 @@ def check_file(path: Path, catalog: Catalog, *, options: bool = True) -> None:
     loaded = catalog.stream(names[path]) if path in names else catalog.stream_file(path)
     for variant in loaded.stream.variants:
         with document.blame("variants", variant):
-            resolve(loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=variant)
+            plan = resolve(loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=variant)
+            _check_records(plan)
     for task in loaded.tasks.values():
         _check_scorers(task, document, ("tasks", task.name))
+
+
+def _check_records(plan: StreamPlan) -> None:
+    """The first records of each file that is there; others are below a folder that `--data` names when it is run."""
+    from clbench.data.files import find
+    from clbench.data.sources import load_split
+    from clbench.spec.task import Files
+
+    for task in plan.tasks:
+        place = task.data.get(plan.source)
+        if not isinstance(place, Files):
+            continue
+        for split in ("train", "eval", "test"):
+            name = getattr(place, split)
+            if name is not None and find(plan.base_dir / name).exists():
+                load_split(plan, task, split=split, cap=FIRST)
 
 
 def _check_preset(preset: Preset, document: Document, catalog: Catalog, *, options: bool) -> None:
@@ -107,11 +127,12 @@ def _check_preset(preset: Preset, document: Document, catalog: Catalog, *, optio
 
 def _check_scorers(task: Task, document: Document, at: tuple[str, ...]) -> None:
     from clbench.plugins.registry import registry
+    from clbench.scoring import check_scorer
 
     for key, names in {"scorers": task.scorers.pairs().values(), "side": task.side}.items():
         with document.blame(*at, key):
             for name in names:
-                registry().scorer(name)
+                check_scorer(registry().scorer(name), ranks=key == "scorers")
 
 
 def _files(path: Path) -> list[Path]:

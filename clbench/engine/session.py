@@ -34,7 +34,7 @@ from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.runs.sources import changed, code_hashes
 from clbench.sandbox import sandbox
-from clbench.scoring import load_scorer
+from clbench.scoring import check_scorer, load_scorer
 from clbench.spec.stream import StreamPlan, resolve
 from clbench.spec.taskfiles import LoadedStream
 from clbench.spec.wording import many
@@ -158,6 +158,7 @@ def _check_scorers(plan: StreamPlan, registry: Registry) -> None:
     for task in (*plan.tasks, *(probe.task for probe in plan.probes)):
         for name in {*task.scorers.pairs().values(), *task.side}:
             spec = registry.scorer(name)
+            check_scorer(spec, ranks=name in task.scorers.pairs().values())
             load_scorer(spec)
             if spec.runs_programs:
                 _check_sandbox(task.name)

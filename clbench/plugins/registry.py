@@ -138,8 +138,27 @@ class Registry:
         return MethodChoice(entries, regime)
 
     def scorer(self, name: str) -> ScorerSpec:
-        """One scorer by name."""
-        return self.scorers.get(name, broken=self.broken).spec
+        """One scorer by name; or, as `package.module:function`, a function of a plugin's own package.
+
+        Raises:
+            PluginError: two plugins claim the name.
+            UnknownNameError: nobody has it, or the function is of no package that is loaded as a plugin.
+        """
+        return self._own_function(name) if ":" in name else self.scorers.get(name, broken=self.broken).spec
+
+    def _own_function(self, name: str) -> ScorerSpec:
+        """Whoever writes a task file may name what its package brings, and no other code of this machine."""
+        package = name.partition(":")[0].partition(".")[0]
+        known = {one.target.partition(".")[0] for one in self.plugins.records.values() if one.status == "ok"}
+        if package not in known:
+            raise UnknownNameError(
+                f"scorer {name!r}: {package!r} is no package that is loaded as a plugin, so none of its functions "
+                f"is called; there is {', '.join(sorted(known))}"
+            )
+        try:
+            return ScorerSpec(name, name, "named in a task's file")
+        except ValueError as error:
+            raise PluginError(str(error)) from error
 
     def summary_specs(self) -> list[SummarySpec]:
         """All summaries, in the order of registration.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import cast
 
 from clbench.base import atomic
 from clbench.base.errors import DataError, RecordError, short
@@ -18,7 +19,7 @@ from clbench.base.hashing import file_digest
 from clbench.data.records import read_objects
 from clbench.metrics.uncertainty import standard_error
 from clbench.scoring import choices, load_scorer, record_scores
-from clbench.scoring.spec import ScorerSpec
+from clbench.scoring.spec import CorpusScorer, ScorerSpec
 from clbench.spec.task import Task
 
 _KEYS = ("prompt", "prediction", "answer")
@@ -146,17 +147,24 @@ def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[st
         predictions: of one task.
         scorer: a scorer's spec by name.
     """
-    names = {*task.scorers.pairs().values(), *task.side}
-    found = {name: score_records(task, predictions, scorer=scorer(name)) for name in names}
+    found = {name: score_records(task, predictions, scorer=scorer(name)) for name in task.scorers.pairs().values()}
     return Scores(
         roles={role: fmean(found[name]) for role, name in task.scorers.pairs().items()},
         errors={role: standard_error(found[name]) for role, name in task.scorers.pairs().items()},
-        side={name: fmean(found[name]) for name in task.side},
+        side={name: _side(task, predictions, scorer(name)) for name in task.side},
         empty=sum(not task.extract(one.prediction) for one in predictions),
         truncated=sum(one.truncated for one in predictions),
         tied=sum(choices.is_tied(one.prediction, scorer=task.scorers.strict) for one in predictions),
         num_records=len(predictions),
     )
+
+
+def _side(task: Task, predictions: Sequence[Prediction], spec: ScorerSpec) -> float:
+    if not spec.corpus:
+        return fmean(score_records(task, predictions, scorer=spec))
+    parts = [_extracted(task, one) for one in predictions]
+    judge = cast("CorpusScorer", load_scorer(spec))
+    return judge(predictions=[one.prediction for one in parts], answers=[one.answer for one in parts])
 
 
 def counted(task: Task, scores: Scores) -> dict[str, int]:

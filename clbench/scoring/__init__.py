@@ -18,9 +18,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from clbench.scoring.average import mean_score, record_scores
-from clbench.scoring.spec import Scorer, ScorerSpec, load_scorer
+from clbench.scoring.spec import CorpusScorer, Scorer, ScorerSpec, check_scorer, load_scorer
 
-__all__ = ["SCORERS", "VERSION", "Scorer", "ScorerSpec", "load_scorer", "mean_score", "record_scores"]
+__all__ = [
+    "SCORERS",
+    "VERSION",
+    "CorpusScorer",
+    "Scorer",
+    "ScorerSpec",
+    "check_scorer",
+    "load_scorer",
+    "mean_score",
+    "record_scores",
+]
 
 VERSION = "2"
 """Bumped whenever any score could change; part of a board's identity, so old and new never share a table."""
@@ -29,10 +39,10 @@ VERSION = "2"
 _READ_PROMPTS = {"sari", "sari_stripped", "passes_tests"}  # the source of a simplification, the head of a program
 
 
-def _spec(target: str, summary: str, *, runs_programs: bool = False) -> ScorerSpec:
+def _spec(target: str, summary: str, *, runs_programs: bool = False, corpus: bool = False) -> ScorerSpec:
     """Makes the spec of a built-in scorer, which is named as its function."""
     name = target.partition(":")[2]
-    return ScorerSpec(name, f"clbench.scoring.{target}", summary, name in _READ_PROMPTS, runs_programs)
+    return ScorerSpec(name, f"clbench.scoring.{target}", summary, name in _READ_PROMPTS, runs_programs, corpus)
 
 
 _SPECS = (
@@ -64,6 +74,8 @@ _SPECS = (
     _spec("choices:likelihood_per_byte", "likelihood over bytes (lm-evaluation-harness: acc_bytes, idea of acc_norm)"),
     _spec("choices:likelihood_per_token", "likelihood over tokens"),
     _spec("choices:stated", "the score that an external harness gave"),
+    _spec("corpus:macro_f1", "mean F1 over the classes that answers have, all records at once (side)", corpus=True),
+    _spec("corpus:bleu", "corpus BLEU /100, all records at once (side; sacrebleu's defaults)", corpus=True),
     _spec(
         "programs:passes_tests",
         "completed program passes its tests (HumanEval pass@1, greedy; only with --allow-code)",

@@ -4,11 +4,12 @@ A scorer judges one record: it is given the prompt, what the model wrote and the
 number between 0 and 1. A `ScorerSpec` names the function by a string, so that listing scorers imports none.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Protocol, cast
 
-from clbench.base.errors import PluginError
+from clbench.base.errors import OptionError, PluginError
 
 
 class Scorer(Protocol):
@@ -38,6 +39,8 @@ class ScorerSpec:
         summary: One line: what it measures, and the source of the definition.
         reads_prompt: Whether it looks at the prompt, so that predictions without prompts cannot be scored by it.
         runs_programs: Whether it runs what a model writes, which nobody gets without having asked for it.
+        corpus: Whether it judges all records of a task at once, as `(*, predictions, answers) -> float`; such a
+            scorer is reported beside others (`side`) and ranks nothing, as its records have no scores of their own.
     """
 
     name: str
@@ -45,12 +48,29 @@ class ScorerSpec:
     summary: str
     reads_prompt: bool = True
     runs_programs: bool = False
+    corpus: bool = False
 
     def __post_init__(self) -> None:
         """Refuses a target that could never be loaded, where it is written rather than where it is used."""
         module, _, function = self.target.partition(":")
         if not (module and function):
             raise ValueError(f"scorer {self.name!r}: the target {self.target!r} is not of the form 'module:function'")
+
+
+class CorpusScorer(Protocol):
+    """A pure function from all records of a task to a number between 0 (wrong) and 1 (right)."""
+
+    def __call__(self, *, predictions: Sequence[str], answers: Sequence[str]) -> float:
+        """Scores a task.
+
+        Args:
+            predictions: What the model wrote, record by record.
+            answers: The gold answers, in the same order.
+
+        Returns:
+            A number between 0 and 1.
+        """
+        ...
 
 
 def load_scorer(spec: ScorerSpec) -> Scorer:
@@ -72,3 +92,17 @@ def load_scorer(spec: ScorerSpec) -> Scorer:
     if not callable(scorer):
         raise PluginError(f"scorer {spec.name!r}: {spec.target} is not a function")
     return cast("Scorer", scorer)
+
+
+def check_scorer(spec: ScorerSpec, *, ranks: bool) -> None:
+    """Refuses a scorer in a place where it cannot stand.
+
+    Args:
+        spec: The scorer.
+        ranks: Whether it stands under `scorers`, whose scores have errors and pairs, record by record.
+
+    Raises:
+        OptionError: It judges all records at once and is to rank.
+    """
+    if ranks and spec.corpus:
+        raise OptionError(f"scorer {spec.name!r} judges all records at once: name it under `side`, not `scorers`")

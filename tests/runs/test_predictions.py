@@ -55,7 +55,7 @@ def test_prompts_are_demanded_where_a_scorer_reads_them(strict, side, needed):
     assert needs_prompts(one, scorer=registry().scorer) == needed
 
 
-@pytest.mark.parametrize("name", [name for name, one in SCORERS.items() if not one.reads_prompt])
+@pytest.mark.parametrize("name", [name for name, one in SCORERS.items() if not (one.reads_prompt or one.corpus)])
 def test_scorers_that_say_so_give_the_same_without_the_prompt(name):
     stated = '{"choices": ["a", "b"], "loglikelihoods": [-1.0, -2.0], "tokens": [1, 2]}'
     for prediction, answer in (("B, 12. The answer is 4", "4"), ("a\nb", "a"), (stated, "a")):

@@ -75,7 +75,7 @@ def score(name: str, prompt: str, prediction: str, answer: str) -> float:
 
 
 def test_the_table_holds_the_names_and_cannot_be_changed() -> None:
-    assert list(SCORERS) == [*NAMES, *WORKED, *QUESTIONS, *MEASURED, "passes_tests"]
+    assert list(SCORERS) == [*NAMES, *WORKED, *QUESTIONS, *MEASURED, "macro_f1", "bleu", "passes_tests"]
     assert all(name == spec.name for name, spec in SCORERS.items())
     with pytest.raises(TypeError):
         SCORERS["mine"] = SCORERS["exact"]  # pyright: ignore[reportIndexIssue]
@@ -137,7 +137,7 @@ def test_only_keywords(name: str) -> None:
 
 def test_importing_the_package_imports_no_scorer() -> None:
     code = (
-        "import sys, clbench.scoring as s; assert len(s.SCORERS) == 26\n"
+        "import sys, clbench.scoring as s; assert len(s.SCORERS) == 28\n"
         "assert not {'rapidfuzz', 'torch', 'pydantic', 'clbench.scoring.edit'} & set(sys.modules)"
     )
     path = os.pathsep.join(filter(None, sys.path))
