@@ -41,6 +41,7 @@ _PUBLIC = {
     "Table": "clbench.api.table",
     "hookimpl": "clbench.plugins.hookspecs",
     "load": "clbench.api.reading",
+    "load_model": "clbench.api.reading",
     "metrics": "clbench.api.numbers",
     "run": "clbench.api.running",
     "runs": "clbench.api.reading",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from clbench.api.reading import board as board
     from clbench.api.reading import compare as compare
     from clbench.api.reading import load as load
+    from clbench.api.reading import load_model as load_model
     from clbench.api.reading import runs as runs
     from clbench.api.result import Result as Result
     from clbench.api.result import Results as Results

@@ -49,6 +49,30 @@ def load(run: Place, *, runs_dir: Place | None = None) -> Result:
     return Result(record, run_dir.path)
 
 
+def load_model(
+    run: Place, *, row: int | None = None, model: str | None = None, runs_dir: Place | None = None, device: str = "cpu"
+) -> tuple[Any, Any]:
+    """What a finished run trained: the model, whatever layers its method has given it, and the tokenizer.
+
+    The run must have kept it (`save_model=`, or `settings={"runtime": {"keep_checkpoints": True}}`).
+
+    Args:
+        run: its id or the beginning of it, or its folder.
+        row: after which task; the last one when None.
+        model: the base model, where its name does not find it.
+        runs_dir: where run directories are.
+        device: where it is put.
+
+    Raises:
+        ClbenchError: the run kept no model, its base model is not here, or its method is not installed.
+    """
+    from clbench.engine.exporting import load_trained
+
+    run_dir = find_run(str(run), runs_dir=Path(runs_dir or home.runs_dir()))
+    found = load_trained(run_dir, registry(), row=row, model=model, device=device).loaded
+    return found.model, found.tokenizer
+
+
 def runs(folder: Place | None = None) -> Any:
     """All runs of a folder: a pandas data frame, or a `Table` where there is no pandas.
 

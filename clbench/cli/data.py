@@ -116,7 +116,7 @@ def stream(
 ) -> None:
     """Make a stream of one task of a file of your own, with some records held out to score on."""
     from clbench.cli import output
-    from clbench.data.own import write_stream
+    from clbench.plugins.own import write_stream
     from clbench.plugins.registry import registry
     from clbench.scoring import load_scorer
 

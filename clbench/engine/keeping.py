@@ -1,15 +1,18 @@
-"""What `--save-model` keeps: the trained model as a Hugging Face folder, at the end or after each task."""
+"""What `--save-model` keeps: the trained model as a folder, at the end or after each task."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clbench import __version__
-from clbench.models import packages, saving
+from clbench.models import licences, saving
+from clbench.models.naming import word_of
 
 if TYPE_CHECKING:
     from clbench.engine.fixed import Fixed
     from clbench.engine.moving import Moving
+    from clbench.models.ref import ModelRef
 
 
 def is_due(fixed: Fixed, *, row: int, last: int) -> bool:
@@ -20,30 +23,70 @@ def is_due(fixed: Fixed, *, row: int, last: int) -> bool:
 
 def keep(fixed: Fixed, moving: Moving, *, row: int) -> None:
     """Write the model as it has just been measured."""
-    root = fixed.run_dir.path / "model"
-    folder = root / str(row) if fixed.config.save_model == "each" else root
+    root, config = fixed.run_dir.path / "model", fixed.config
+    folder = root / str(row) if config.save_model == "each" else root
     folder.parent.mkdir(parents=True, exist_ok=True)
-    model, tokenizer = moving.stage.run.model, moving.evaluator.encoder.tokenizer
-    saving.write(model, tokenizer, folder, card=card(fixed, moving, row=row))
+    described = config.describe(moving.method)
+    scores = moving.scores.rows(config.plan.protocol.scorer)[row]
+    saving.write(
+        moving.stage.run.model,
+        moving.evaluator.encoder.tokenizer,
+        folder,
+        card=card(described, config.model, run=fixed.run_dir.run_id, row=row, scores=scores),
+        origin=origin(described, config.model, start=moving.stage.versions),
+    )
     fixed.run_dir.event("model saved", row=row)
 
 
-def card(fixed: Fixed, moving: Moving, *, row: int) -> str:
-    """A README that says where the model comes from and what it scored."""
-    config = fixed.config
-    tasks = [task.name for task in config.plan.tasks]
-    scores = moving.scores.rows(config.plan.protocol.scorer)[row]
-    licence = packages.KNOWN[config.model.name].licence if config.model.name in packages.KNOWN else "that of the base"
+def origin(config: Mapping[str, Any], base: ModelRef, *, start: Mapping[str, int]) -> saving.Origin:
+    """What a trained model was made of.
+
+    Args:
+        config: the run's description in `run.json`.
+        base: the base model.
+        start: versions of the tensors before they were trained.
+    """
+    return saving.Origin(
+        base=word_of(base),
+        hash=base.hash,
+        method=config["method"]["name"],
+        options=chosen_options(config),
+        seed=config["seed"],
+        whole=base.adapter is None,
+        start=start,
+    )
+
+
+def chosen_options(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A method's options that are no defaults, by member name."""
+    defaults = config["method"]["defaults"]
+    return {
+        member: {key: one for key, one in values.items() if one != defaults.get(member, {}).get(key)}
+        for member, values in config["method"]["options"].items()
+    }
+
+
+def card(config: Mapping[str, Any], base: ModelRef, *, run: str, row: int, scores: Sequence[float | None]) -> str:
+    """A README that says where a model comes from and what it scored.
+
+    Args:
+        config: the run's description in `run.json`.
+        base: the base model.
+        run: its id.
+        row: of R.
+        scores: of that row.
+    """
+    tasks, method, protocol = config["order"]["tasks"], config["method"], config["board"]["protocol"]
     facts: dict[str, Any] = {
-        "base model": f"{config.model.name} (hash {config.model.hash})",
-        "licence": licence,
-        "stream": f"{config.plan.label}, order {config.plan.order}: {', '.join(tasks)}",
+        "base model": f"{base.name} (hash {base.hash})",
+        "licence": licences.licence(base) or "that of the base",
+        "stream": f"{config['stream']}, order {config['order']['name']}: {', '.join(tasks)}",
         "trained up to": f"task {row} of {len(tasks)}",
-        "method": config.choice.name,
-        "options": config.choice.options(moving.method) or "none",
-        "seed": config.seed,
-        "protocol": config.plan.protocol.name,
-        "run": fixed.run_dir.run_id,
+        "method": method["name"],
+        "options": method["options"] or "none",
+        "seed": config["seed"],
+        "protocol": protocol["name"],
+        "run": run,
         "written by": f"clbench {__version__}",
     }
     lines = [f"| {name} | {str(value).replace('|', chr(92) + '|')} |" for name, value in facts.items()]
@@ -52,13 +95,13 @@ def card(fixed: Fixed, moving: Moving, *, row: int) -> str:
     ]
     return "\n".join(
         [
-            f"# {config.model.name} after {config.choice.name}",
+            f"# {base.name} after {method['name']}",
             "",
             "| what | |",
             "| --- | --- |",
             *lines,
             "",
-            f"Scores (0–1, {config.plan.protocol.scorer}) of this row of R:",
+            f"Scores (0–1, {protocol['scorer']}) of this row of R:",
             "",
             "| task | score |",
             "| --- | --- |",

@@ -122,7 +122,7 @@ class Runner:
 
         if self.devices.sharded:
             raise RunError("--save-model: a model in parts over several processes cannot be saved yet; leave it out")
-        check_savable(self.moving.stage.run.model, method=self.fixed.config.choice.name)
+        check_savable(self.moving.stage.run.model)
 
     def _announce(self, method: Method, *, saved: Mapping[str, Any] | None) -> None:
         """Say in `run.json` what is run, and that it is."""

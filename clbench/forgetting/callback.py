@@ -22,7 +22,6 @@ from transformers import TrainerCallback
 from clbench.base.atomic import write_json
 from clbench.base.errors import OptionError
 from clbench.base.hashing import digest
-from clbench.data.own import SCORER
 from clbench.data.sources import TaskData
 from clbench.forgetting.local import Desk, answers, losses_of, make_evaluator
 from clbench.forgetting.looks import Look, Plan
@@ -30,6 +29,7 @@ from clbench.forgetting.probing import load_probes
 from clbench.forgetting.query import Files
 from clbench.forgetting.undisturbed import undisturbed, without_adapter
 from clbench.forgetting.verdicts import TOLERANCE, Pair
+from clbench.plugins.own import SCORER
 from clbench.plugins.registry import registry
 from clbench.runs.predictions import score_records
 from clbench.spec.protocol import Protocol, Runtime

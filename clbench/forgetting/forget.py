@@ -21,6 +21,7 @@ from clbench.forgetting.sides import find_pair
 from clbench.forgetting.store import Store
 from clbench.models.device import make_accelerator
 from clbench.models.naming import find_model
+from clbench.plugins.own import SCORER
 from clbench.plugins.registry import registry
 from clbench.spec import protocol as spec
 from clbench.spec.wording import documented, many
@@ -92,7 +93,7 @@ def compare(
     """
     known = registry()
     files = [Path(one) for one in many(query.data)]
-    records = load_probes(many(query.probes), files, known, limit=query.limit, scorer=query.scorer, more=more)
+    records = load_probes(many(query.probes), files, known, limit=query.limit, scorer=query.scorer or SCORER, more=more)
     desk = Desk(
         make_accelerator(query.device),
         (protocol or spec.Protocol()).model_copy(update={"precision": query.precision, "prompt": query.prompt}),

@@ -8,9 +8,9 @@ from pathlib import Path
 from clbench.base.errors import DataError, OptionError
 from clbench.data.files import find
 from clbench.data.formed import spread
-from clbench.data.own import SCORER, own_task
 from clbench.data.probes import ProbeData, load_probe
 from clbench.data.sources import TaskData
+from clbench.plugins.own import SCORER, own_task
 from clbench.plugins.probes import planned
 from clbench.plugins.registry import Registry
 from clbench.scoring import load_scorer
@@ -111,7 +111,7 @@ def check_scorer(task: Task, registry: Registry) -> None:
 
 
 def own_probe(path: Path, *, limit: int | None = None, scorer: str = SCORER) -> ProbeData:
-    """A file of the user's own: see `clbench.data.own`.
+    """A file of the user's own: see `clbench.plugins.own`.
 
     Raises:
         DataError: with file and line.

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from clbench.data.own import SCORER
 from clbench.forgetting.verdicts import TOLERANCE
 from clbench.spec.wording import Option, Wording, several
 
@@ -37,9 +36,9 @@ class Query(Wording):
         ),
     ] = ()
     limit: Annotated[int | None, Field(ge=1), Option("Records of each probe, evenly spread.", int)] = None
-    scorer: Annotated[str, Option("How your own answers are scored (clbench ls scorers) [default: stripped].", str)] = (
-        SCORER
-    )
+    scorer: Annotated[
+        str | None, Option("How your own answers are scored (clbench ls scorers) [default: stripped].", str)
+    ] = None
     prompt: Annotated[
         Literal["plain", "chat"], Option("Questions as they stand, the default, or by the chat template.", str)
     ] = "plain"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clbench.base.errors import OptionError
-from clbench.data.own import SCORER, own_name
 from clbench.forgetting.probing import DEFAULT
 from clbench.forgetting.query import Query
 from clbench.forgetting.served import PREFIX
+from clbench.plugins.own import SCORER, own_name
 from clbench.spec.wording import many
 
 METHODS = ("sequential", "mofo", "lora", "wise-ft")
@@ -75,7 +75,7 @@ def notes(query: Query, *, general: Path | None = None, stream: bool = False) ->
     yield "learning rate, epochs and batch are the protocol's defaults: --set protocol.learning_rate=… as you trained"
     if general is None:
         yield "replay has no past in a stream of one task; --general FILE gives it records to rehearse"
-    if query.scorer != SCORER and any(not Path(one).is_dir() for one in many(query.data)):
+    if query.scorer not in (None, SCORER) and any(not Path(one).is_dir() for one in many(query.data)):
         yield f"your own answers are scored by {SCORER} there, not by {query.scorer}"
     if stream:
         yield "--stream's test records are no probes there"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clbench.base import home
 from clbench.base.errors import ModelError
-from clbench.models import adapters, gguf, loading, packages
+from clbench.models import adapters, gguf, loading, packages, saving
 from clbench.models.ref import ModelRef
 
 RUN = "run:"
@@ -32,6 +32,11 @@ def find_model(
     path = Path(name).expanduser()
     if path.suffix == ".gguf":
         return gguf.describe(path)
+    if home.is_file(path / saving.METHOD):
+        raise ModelError(
+            f"{name}: holds layers that a method has put into its model, which no --model takes; "
+            "clbench.load_model(RUN) loads it"
+        )
     if home.is_dir(path) and adapters.is_adapter(path):
 
         def base(text: str, at: str | None) -> ModelRef:
@@ -41,6 +46,14 @@ def find_model(
     if not home.is_dir(path) and (kept := packages.find(name)):
         return replace(gguf.describe(kept), name=name)
     return loading.describe(name, revision=revision, trust_remote_code=trust_remote_code)
+
+
+def word_of(ref: ModelRef) -> str:
+    """What finds a model again on this machine: its name where that is enough, else where it lies."""
+    if not ref.local or ref.name in (loading.BUNDLED, *packages.KNOWN) or ref.name.startswith(RUN):
+        return ref.name
+    place = Path(ref.adapter or ref.location).resolve()
+    return str(place / ref.gguf) if ref.gguf and not ref.adapter else str(place)
 
 
 def _of_run(name: str, runs_dir: Path, *, trust_remote_code: bool) -> ModelRef:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clbench.base import home
 from clbench.base.errors import OptionError
-from clbench.data.own import own_task
+from clbench.plugins.own import own_task
 from clbench.plugins.registry import Registry
 from clbench.spec.schedule import Schedule
 from clbench.spec.stream import PlannedProbe

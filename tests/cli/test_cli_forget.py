@@ -94,6 +94,14 @@ def test_without_data_and_hub_one_line_says_what_to_fetch(forget, tmp_path, monk
     assert "mmlu/dev" not in forget(BUNDLED, BUNDLED, "--data", tmp_path).err
 
 
+@pytest.mark.data
+def test_the_groups_read_real_records(forget, real_data):
+    done = forget(BUNDLED, BUNDLED, "--probe", "full", "--probe", "quick", "--limit", 1, "--data", real_data, "--json")
+    assert done.code == 0, done.err
+    assert len(done.json["verdicts"]) == 13  # twelve sets, and together
+    assert {one["records"] for one in done.json["verdicts"][:12]} == {1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

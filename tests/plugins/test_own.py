@@ -6,7 +6,7 @@ import pytest
 from small import examples, write_jsonl
 
 from clbench.base.errors import DataError
-from clbench.data.own import own_task, write_stream
+from clbench.plugins.own import own_task, write_stream
 from clbench.spec.taskfiles import read_yaml
 
 
