@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clbench.testing import world
+from clbench.testing.conduct import check_passes
 from clbench.testing.subject import Failed, Skipped, Subject, one_line, plain
 
 if TYPE_CHECKING:
@@ -93,10 +94,11 @@ def _apart(whole: Trial, cut: Trial) -> float:
 
 
 def one_example(subject: Subject) -> None:
-    """A task with a single example is no end."""
+    """A task with a single example is no end, and passes are counted where batches are not full."""
     done = subject.trial("one example", sizes=(1, world.SIZE))
     if not all(map(math.isfinite, done.losses)):
         raise Failed("a loss is no number")
+    check_passes(done)
 
 
 # --- comparing

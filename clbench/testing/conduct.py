@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from clbench.testing import audit
 from clbench.testing.subject import Failed, Skipped, Subject, plain
+
+if TYPE_CHECKING:
+    from clbench.testing.trial import Trial
 
 SHOWN = 5  # faults in a reason
 NEAR = 0.15  # by which passes may be counted otherwise: batches that are not full, a look at some examples
@@ -13,12 +18,21 @@ def footprint(subject: Subject) -> None:
     """What it says that it adds, keeps and computes is what it adds, keeps and computes."""
     _no_faults(subject, "footprint")
     done = subject.trial()
+    check_passes(done)
+    if done.sight.steps:
+        raise Failed(f"its hooks make {done.sight.steps} optimizer steps, which no record counts")
+
+
+def check_passes(done: Trial) -> None:
+    """No more passes begin at the model's embedding than the method says.
+
+    Raises:
+        Failed: they do.
+    """
     told = done.record["footprint"]
     if (told["counted_passes"] or 0.0) > told["extra_passes"] * (1 + NEAR) + NEAR:
         counted = f"{told['counted_passes']:.2f} extra passes are counted"
         raise Failed(f"{counted} at the model's embedding; extra_passes says {told['extra_passes']:.2f}")
-    if done.sight.steps:
-        raise Failed(f"its hooks make {done.sight.steps} optimizer steps, which no record counts")
 
 
 def memory(subject: Subject) -> None:

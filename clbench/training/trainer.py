@@ -17,7 +17,7 @@ import torch
 from clbench.base import seeding
 from clbench.data.batches import NO_LIMIT, collate, micro_batches, steps_of_epoch
 from clbench.data.example import Example
-from clbench.data.tokenising import Encoded, Encoder
+from clbench.data.tokenising import Encoded, Encoder, EncodingCounts
 from clbench.models import memory
 from clbench.models.padding import Padding
 from clbench.training import divergence
@@ -109,7 +109,7 @@ class Trainer:
     rate: float = 0.0
     tokens: int = NO_LIMIT  # padded ones that a micro-batch may have
     fits: int = NO_LIMIT  # examples for which memory was enough
-    others: dict[Example, Encoded] = field(default_factory=dict)  # what methods add to batches, tokenised once
+    others: dict[Example, tuple[Encoded, EncodingCounts]] = field(default_factory=dict)  # what methods add to batches
     passes: PassCounter = field(default_factory=PassCounter)
     own: frozenset[Example] | None = None  # of the stream, to tell what a method brings besides
 
@@ -176,9 +176,7 @@ class Trainer:
 
     def _encode(self, data: Sequence[Example], *, label: str) -> list[Encoded]:
         encoded, counts = self.encoder.examples(data)
-        for name, what in COUNTED.items():
-            if number := getattr(counts, name):
-                self.run.warnings[f"{label}: training examples {what}"] = number
+        self.run.warnings.update(_told(counts, label))
         return encoded
 
     def _steps(self, size: int, *name: str | int) -> list[list[int]]:
@@ -191,11 +189,24 @@ class Trainer:
         wanted = self.method.batch_data(self.run, own)
         tokens = dict(zip(own, (encoded[index] for index in indices), strict=True))
         others = [one for one in wanted if one not in tokens]
-        new = [one for one in dict.fromkeys(others) if one not in self.others]
         if others and self.run.experience is not None:
             self._note_strangers(self.run.experience.task, others)
-        self.others.update(zip(new, self._encode(new, label="examples of a method") if new else (), strict=True))
-        return [tokens[one] if one in tokens else self.others[one] for one in wanted]
+        return [tokens[one] if one in tokens else self._other(one) for one in wanted]
+
+    def _other(self, one: Example) -> Encoded:
+        """What a method adds to a batch, tokenised once.
+
+        What was cut of a stranger is counted each time that it is trained on, so that a run that was cut off counts
+        alike; of the stream's own examples their own task has counted it.
+        """
+        if one not in self.others:
+            (tokens,), counts = self.encoder.examples([one])
+            self.others[one] = tokens, counts
+        tokens, counts = self.others[one]
+        if self.own is not None and one not in self.own:
+            for text, number in _told(counts, "examples of a method").items():
+                self.run.warnings[text] = self.run.warnings.get(text, 0) + number
+        return tokens
 
     @contextlib.contextmanager
     def _training(self) -> Iterator[None]:
@@ -295,6 +306,12 @@ class Trainer:
         self.counts.examples += len(examples)
         self.counts.answer_tokens += num_answer
         self.counts.tokens += sum(len(one.ids) for one in examples)
+
+
+def _told(counts: EncodingCounts, label: str) -> dict[str, int]:
+    """Warnings of the record, with their counts."""
+    found = {what: getattr(counts, name) for name, what in COUNTED.items()}
+    return {f"{label}: training examples {what}": number for what, number in found.items() if number}
 
 
 def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:

@@ -8,18 +8,23 @@ import sys
 import time
 from pathlib import Path
 
+THREE = (str(Path(__file__).with_name("three.yaml")),)
 NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
+EIGHT = (
+    *("trace:mini", "--set", "stream.train_examples=12", "--set", "stream.test_examples=4"),
+    *("--set", "stream.probe_examples=6", "--set", "protocol.max_answer_tokens=12"),
+)
 SMALL = [
-    *("--stream", "trace:mini", "--set", "stream.train_examples=12", "--set", "stream.test_examples=4"),
-    *("--set", "stream.probe_examples=6", "--set", "protocol.epochs=1", "--set", "protocol.max_answer_tokens=12"),
-    *("--set", "runtime.eval_batch=2", "--set", "runtime.checkpoint_steps=1", "--set", "runtime.device=cpu"),
+    *("--set", "protocol.epochs=1", "--set", "runtime.eval_batch=2", "--set", "runtime.checkpoint_steps=1"),
+    *("--set", "runtime.device=cpu"),
 ]
 
 
-def command(method, home, *, quiet=True):
-    """One short run of all eight tasks."""
+def command(method, home, *, stream=EIGHT, quiet=True):
+    """One short run, of all eight tasks or of another stream."""
     folders = ("--runs-dir", str(home / "runs"), "--leaderboards-dir", str(home / "boards"))
-    return ["run", *SMALL, "--plugin", method, *folders, *(["--quiet"] if quiet else []), "--json"]
+    told = ["--quiet"] if quiet else []
+    return ["run", "--stream", *stream, *SMALL, "--plugin", method, *folders, *told, "--json"]
 
 
 def start(arguments, *, log, before=None, after=None):
@@ -123,3 +128,14 @@ def result(home):
         if path.is_file() and (path.suffix == ".jsonl" or path.name == "matrix.json") and path.name != "events.jsonl"
     }
     return record, files
+
+
+def unlike(this, that):
+    """Where two results differ, in words; nothing when they are equal."""
+    return [*_unlike(this[0], that[0], "record"), *_unlike(this[1], that[1], "file")]
+
+
+def _unlike(this, that, where):
+    if isinstance(this, dict) and isinstance(that, dict):
+        return [told for key in {**this, **that} for told in _unlike(this.get(key), that.get(key), f"{where}: {key}")]
+    return [] if this == that else [f"{where}: {this!r:.200} not {that!r:.200}"]

@@ -417,6 +417,42 @@ def test_what_was_cut_is_counted_as_warnings(llama):
     assert wide.run.warnings == {}
 
 
+class Stranger(Method):
+    """Adds the stream's own example and another one, whose answer is too long, to every batch."""
+
+    def batch_data(self, run, batch):
+        return [*batch, small.examples(8)[0], small.Example("own/word", "of another", "and longer than it may be")]
+
+
+def test_what_is_cut_of_a_methods_examples_is_counted_alike_when_a_run_goes_on(llama):
+    counted = []
+    for pieces in ((0,), (0, 2)):
+        warnings = {}
+        for start in pieces:
+            trainer = small.make_trainer(llama, method=Stranger(), global_batch=2, max_answer_tokens=2)
+            trainer.own = frozenset(small.examples(8))
+            trainer.run.warnings, trainer.run.experience = warnings, ONE
+            stop = 4 if start == pieces[-1] else 2
+            until(trainer, stop=stop, start=start)
+        counted.append(warnings["examples of a method: training examples answer_truncated"])
+    assert counted == [4, 4], "each of the four steps, not each of its examples"
+
+
+def until(trainer, *, stop, start):
+    """Train from one step to another, as a run does that is cut off."""
+
+    class CutError(Exception):
+        pass
+
+    def cut(done):
+        if done.done == stop:
+            raise CutError
+
+    trainer.on_step = cut
+    with pytest.raises(CutError):
+        trainer.train(ONE, small.examples(8), start=start)
+
+
 def test_what_a_tokenizer_would_join_is_said_in_words(llama):
     trainer = small.make_trainer(llama)
     known = sorted(trainer.encoder.tokenizer.get_vocab())

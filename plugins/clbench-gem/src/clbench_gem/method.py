@@ -62,7 +62,8 @@ class Counts:
         checked: those with a past to compare with.
         projected: those of them that were changed.
         active: constraints that held with equality afterwards, summed over the steps projected.
-        passes: examples that reference gradients were of, each over the protocol's global batch.
+        trained: examples of the experiences that steps trained on.
+        referred: examples that reference gradients were of.
         buffer_bytes: of the buffer of references, also when it is not there between experiences or after a resume.
     """
 
@@ -70,7 +71,8 @@ class Counts:
     checked: int = 0
     projected: int = 0
     active: int = 0
-    passes: float = 0.0
+    trained: int = 0
+    referred: int = 0
     buffer_bytes: int = 0
 
 
@@ -98,6 +100,11 @@ class _Projected(Method):
     def before_experience(self, run: Run, experience: Experience) -> None:
         """Lay out the buffer anew: another method may train other parameters now."""
         self._references = None
+
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
+        """The batch as it is, counted."""
+        self._counts.trained += len(batch)
+        return batch
 
     def after_backward(self, run: Run) -> None:
         """Project what was accumulated, before it is clipped."""
@@ -127,7 +134,7 @@ class _Projected(Method):
             self._counts.buffer_bytes = self._references.nbytes
         for row, examples in enumerate(sets.values()):
             self._references.put(row, run.gradients(examples))
-            self._counts.passes += len(examples) / run.protocol.global_batch
+            self._counts.referred += len(examples)
         return self._references
 
     def _check(self, products: np.ndarray[Any, Any], sets: Mapping[str, list[Example]], step: int) -> None:
@@ -166,11 +173,11 @@ class _Projected(Method):
         self._counts = Counts(**state["counts"])
 
     def footprint(self) -> Footprint:
-        """The memory's text and the buffer; passes as the mean over all steps so far."""
+        """The memory's text and the buffer; passes for each example trained on so far."""
         return Footprint(
             stored_examples=len(self._memory.all()),
             stored_bytes=self._memory.text_bytes() + self._counts.buffer_bytes,
-            extra_passes=self._counts.passes / max(1, self._counts.steps),
+            extra_passes=self._counts.referred / max(1, self._counts.trained),
         )
 
 

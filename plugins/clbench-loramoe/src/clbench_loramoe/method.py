@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from transformers import PreTrainedModel
 
+ALONE = 1 / 3  # a forward pass without a backward pass, as a share of both
+
 
 class LoramoeOptions(ExpertConfig, MethodOptions):
     """Options of `loramoe`: the experts' shape (`ExpertConfig`), and their balance.
@@ -65,6 +67,7 @@ class Loramoe(Method):
         self._chosen = False
         self._types: dict[str, int] = {}
         self._how: Balance | None = None
+        self._trained = self._looked = 0  # examples of the experiences' steps, and those that usage was measured on
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Put the experts beside their layers, and freeze the rest.
@@ -128,6 +131,11 @@ class Loramoe(Method):
             run.warn(f"loramoe: {options.groups - len(names)} group(s) of experts have no type of tasks in the stream")
         return True
 
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
+        """The batch as it is, counted."""
+        self._trained += len(batch)
+        return batch
+
     def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
         """β times the localized balancing constraint of this micro-batch.
 
@@ -175,6 +183,7 @@ class Loramoe(Method):
         for task in dict.fromkeys(one.task for one in data):
             own = [one for one in data if one.task == task]
             sample = run.rng("loramoe.usage", experience.index, task).sample(own, min(SAMPLE, len(own)))
+            self._looked += len(sample)
             usage = describe(mean_weights(run, self._layers, sample), own=self._own_experts(task))
             tasks[task] = {"type": run.groups.get(task), "after": experience.index, "examples": len(sample), **usage}
         size = self.options.experts // self.options.groups
@@ -189,7 +198,16 @@ class Loramoe(Method):
         size = self.options.experts // self.options.groups
         return slice(kind * size, (kind + 1) * size)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was counted; the experts are the model's."""
+        return {"trained": self._trained, "looked": self._looked}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up the counts."""
+        self._trained, self._looked = state["trained"], state["looked"]
+
     def footprint(self) -> Footprint:
-        """The experts' and routers' parameters. The constraint needs no pass of its own."""
+        """The experts' and routers' parameters. The constraint needs no pass of its own, the look at usage some."""
         added = (p for layer in self._layers.values() for p in (layer.down, layer.up, layer.router))
-        return Footprint(extra_parameters=sum(p.numel() for p in added))
+        passes = self._looked * ALONE / self._trained if self._trained else 0.0
+        return Footprint(extra_parameters=sum(p.numel() for p in added), extra_passes=passes)
