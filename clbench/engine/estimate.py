@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BYTES_PER_PARAMETER = 16  # fp32 weights, gradients and AdamW's two moments
 PART = 4096  # examples that are tokenised at once
+SAMPLE = 20_000  # examples of a task that are tokenised at least, where it has more
 CHECKPOINT_BYTES_PER_PARAMETER = 12  # the same without gradients
 
 
@@ -29,7 +30,7 @@ class Estimate:
     Args:
         parameters: of the model.
         steps: optimizer steps.
-        train_tokens: without padding and without what a method adds.
+        train_tokens: without padding and without what a method adds; of a task of many records about.
         prompts: to be answered.
         max_generated_tokens: if every answer ran into its limit.
         state_bytes: weights, gradients, AdamW's moments; activations come on top.
@@ -53,7 +54,7 @@ def estimate(config: RunConfig) -> Estimate:
     plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
     tokenizer = load_tokenizer(config.model)
     encoder = make_encoder(tokenizer, protocol)
-    sizes = [token_sums(encoder, one.train) for one in config.data]
+    sizes = [sampled_sums(encoder, one.train) for one in config.data]
     epochs = plan.epochs()
     asked = _asked(config)
     parameters, vocabulary = _size(config)
@@ -95,6 +96,14 @@ def token_sums(encoder: Encoder, examples: Sequence[Example]) -> Sizes:
         answers += sum(one.num_answer for one in found)
         longest = max(longest, *(one.num_answer for one in found))
     return Sizes(tokens, answers, longest)
+
+
+def sampled_sums(encoder: Encoder, examples: Sequence[Example]) -> Sizes:
+    """The same from every n-th example, so that of many at least `SAMPLE` are looked at, and scaled."""
+    every = max(1, len(examples) // SAMPLE)
+    tokens, answers, longest = token_sums(encoder, examples[::every])
+    scale = len(examples) / max(1, len(examples[::every]))
+    return Sizes(round(tokens * scale), round(answers * scale), longest)
 
 
 def _asked(config: RunConfig) -> list[TaskData]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import types
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,12 @@ def _stranger(name: str) -> str:
     one = one.__func__ if isinstance(one, staticmethod | classmethod) else one
     if not isinstance(one, types.FunctionType):
         return f"a {type(one).__name__}"
-    root = Path(sys.modules[module_name.partition(".")[0]].__file__ or "").parent
-    torch = sys.modules.get("torch")
-    roots = [root] if torch is None else [root, Path(torch.__file__ or "").parent]  # whose decorators others use
-    place = Path(one.__code__.co_filename)
-    return "" if any(place.is_relative_to(folder) for folder in roots) else f"a function of {place.name}"
+    return _foreign(one.__code__.co_filename, module_name.partition(".")[0])
+
+
+@cache
+def _foreign(file: str, package: str) -> str:
+    """What a code's file is, where it is none of a package or of torch, whose decorators others use."""
+    places = (getattr(sys.modules.get(name), "__file__", None) for name in (package, "torch"))
+    roots = [Path(place).parent for place in places if place]
+    return "" if any(Path(file).is_relative_to(root) for root in roots) else f"a function of {Path(file).name}"

@@ -3,6 +3,7 @@
 import pytest
 import small
 
+from clbench.engine import estimate as estimating
 from clbench.engine.estimate import estimate
 from clbench.engine.session import prepare
 from clbench.plugins.registry import registry
@@ -39,3 +40,15 @@ def test_nothing_is_written_and_no_weights_are_read(tmp_path, llama, home, monke
     monkeypatch.setattr("safetensors.safe_open", None)
     assert estimate(config).steps == 12
     assert not list(home.iterdir())
+
+
+def test_of_many_records_some_are_tokenised_and_scaled(llama, monkeypatch):
+    encoder = small.make_trainer(llama).encoder
+    examples = [one for one in small.examples(20) for _ in range(3)]
+    whole = estimating.token_sums(encoder, examples)
+    monkeypatch.setattr(estimating, "SAMPLE", 20)
+    asked = []
+    monkeypatch.setattr(encoder, "examples", lambda some, known=encoder.examples: asked.extend(some) or known(some))
+    assert estimating.sampled_sums(encoder, examples) == whole, "each three are alike"
+    assert len(asked) == 20
+    assert estimating.sampled_sums(encoder, []) == (0, 0, 0)
