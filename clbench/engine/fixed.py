@@ -83,7 +83,7 @@ class Fixed:
 
 def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:
     """All that is known before anything is loaded."""
-    found = {**_provenance(config), "model_files": dict(config.model.files)}
+    found = {**_provenance(config), "model_files": dict(config.model.files), "arithmetic": device.arithmetic()}
     checkpointer = Checkpointer(
         run_dir.checkpoints,
         identity={"run": run_dir.run_id, **provenance.identity(found)},

@@ -130,13 +130,25 @@ class Runner:
         if saved is None:
             run_dir.clear()
         else:
-            self.fixed = dataclasses.replace(self.fixed, provenance=saved["provenance"])
+            self.fixed = dataclasses.replace(self.fixed, provenance=self._taken_up(saved["provenance"]))
             if not run_dir.is_readable():
                 self.fixed.say(f"{run_dir.path / 'run.json'} is lost or damaged: written anew from the checkpoint")
         provenance = self.fixed.provenance
         run_dir.write_state(run=run_dir.run_id, status="running", error=None, config=config, provenance=provenance)
         run_dir.event("start" if saved is None else "resumed")
         self.fixed.emit("clbench_run_start", config=config)
+
+    def _taken_up(self, begun: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The provenance of the run's beginning, and with what else it went on where rounding may differ."""
+        now, before = self.fixed.provenance["arithmetic"], begun["arithmetic"]
+        others = begun.get("taken_up_with", [])
+        if now == before:
+            return begun
+        self.fixed.say(
+            f"begun with {_words(before)}, taken up with {_words(now)}: "
+            "results may differ by rounding from those of a run that was never cut off"
+        )
+        return {**begun, "taken_up_with": others if now in others else [*others, now]}
 
     def _begin(self, method: Method) -> Moving:
         """Model, evaluator, scores and the method's stage, as they are before the first step."""
@@ -301,3 +313,8 @@ class Runner:
             return {}
         with self.moving.method.evaluating(self.moving.stage.run):
             return drift.measure(self.moving.stage.run.model, self.base_weights)
+
+
+def _words(arithmetic: Mapping[str, Any]) -> str:
+    """Such as `cpu_capability AVX2, threads 2`."""
+    return ", ".join(f"{key} {value}" for key, value in arithmetic.items())

@@ -64,3 +64,10 @@ def device_name(device: torch.device) -> str:
 
         return torch.cuda.get_device_name(device)
     return device.type
+
+
+def arithmetic() -> dict[str, str | int]:
+    """What rounding on a CPU depends on beside the code: the vector instructions that torch uses, and its threads."""
+    import torch
+
+    return {"cpu_capability": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads()}
