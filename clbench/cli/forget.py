@@ -58,6 +58,7 @@ def forget(
     from clbench.base.progress import make_progress
     from clbench.forgetting.forget import compare
     from clbench.forgetting.query import Query
+    from clbench.forgetting.suggesting import suggestion
     from clbench.sandbox import sandbox
 
     if len(models) > 2:
@@ -68,7 +69,7 @@ def forget(
     if allow_task_code:
         consent.allow_task_code()
     more, protocol = _stream(stream, query)
-    ideas = _ideas(models, query, general=general, stream=stream is not None) if suggest else []
+    ideas = list(suggestion(models, query, general=general, stream=stream is not None)) if suggest else []
     progress = make_progress(quiet=quiet)
     with progress.shown():
         found = compare(query, models[0], *models[1:] or [None], more=more, protocol=protocol, progress=progress)
@@ -92,16 +93,6 @@ def _stream(name: str | None, query: Query) -> tuple[list[TaskData], Protocol | 
     loaded, variant = find_stream(name, registry(), local=folder is not None)
     plan = resolve(loaded.stream, tasks=loaded.tasks, base_dir=folder or loaded.base_dir, variant=variant)
     return load_stream_data(plan, plugins=registry().plugins), plan.protocol
-
-
-def _ideas(models: list[str], query: Query, *, general: Path | None, stream: bool) -> list[str]:
-    """The two commands, and what is not the same there."""
-    from clbench.forgetting.sides import name_of_base
-    from clbench.forgetting.suggesting import notes, suggest
-
-    commands = suggest(name_of_base(models), query, general=general)
-    said = [f"# {note}" for note in notes(query, general=general, stream=stream)]
-    return ["# which method would have kept it:", *commands, *said]
 
 
 def _write(found: Forgotten, *, markdown: Path | None, junit: Path | None, html: Path | None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clbench.base.errors import OptionError
 from clbench.forgetting.probing import DEFAULT
 from clbench.forgetting.query import Query
 from clbench.forgetting.served import PREFIX
+from clbench.forgetting.sides import name_of_base
 from clbench.plugins.own import SCORER, own_name
 from clbench.spec.wording import many
 
@@ -70,12 +71,23 @@ def _probes(query: Query) -> Iterator[str]:
         yield "--trust-remote-code"
 
 
-def notes(query: Query, *, general: Path | None = None, stream: bool = False) -> Iterator[str]:
-    """What is not the same there, a line each."""
-    yield "learning rate, epochs and batch are the protocol's defaults: --set protocol.learning_rate=… as you trained"
+def suggestion(
+    models: Sequence[str], query: Query, *, general: Path | None = None, stream: bool = False
+) -> Iterator[str]:
+    """The two commands and what is not the same there, a line each.
+
+    Args:
+        models: names of both, or of an adapter.
+        query: what was asked.
+        general: records that replay rehearses.
+        stream: whether a stream's test records were asked, too.
+    """
+    yield "# which method would have kept it:"
+    yield from suggest(name_of_base(models), query, general=general)
+    yield "# learning rate, epochs and batch are the protocol's defaults: --set protocol.learning_rate=… as you trained"
     if general is None:
-        yield "replay has no past in a stream of one task; --general FILE gives it records to rehearse"
+        yield "# replay has no past in a stream of one task; --general FILE gives it records to rehearse"
     if query.scorer not in (None, SCORER) and any(not Path(one).is_dir() for one in many(query.data)):
-        yield f"your own answers are scored by {SCORER} there, not by {query.scorer}"
+        yield f"# your own answers are scored by {SCORER} there, not by {query.scorer}"
     if stream:
-        yield "--stream's test records are no probes there"
+        yield "# --stream's test records are no probes there"
