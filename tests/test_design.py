@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs/design.md").read_text("utf-8")
 PACKAGE = ROOT / "clbench"
 LARGEST = 2500  # lines of a room that is still seen at once: split it, or say why not
+LARGER = {"cli": 3200, "data": 2800}  # a module a command; a module a source, and each is read alone
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
@@ -58,4 +59,4 @@ def test_no_room_grows_out_of_sight():
 
     texts = {"data": lines(PACKAGE / "data/mini") + lines(PACKAGE / "data/words")}  # words, more than code
     sizes = {room: lines(PACKAGE / room) - texts.get(room, 0) for room in ROOMS if room != "tiny"}
-    assert {room: size for room, size in sizes.items() if size > LARGEST} == {}
+    assert {room: size for room, size in sizes.items() if size > LARGER.get(room, LARGEST)} == {}

@@ -22,6 +22,7 @@ from clbench.cli import (
     check,
     compare,
     data,
+    doctor,
     export,
     forget,
     leaderboard,
@@ -71,7 +72,7 @@ app = typer.Typer(
     cls=_Group,
     help="Which fine-tuning method makes a language model forget least? Train on a stream of tasks, score after each.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -111,6 +112,7 @@ for _module in (
     validate,
     check,
     new,
+    doctor,
     plugins,
 ):
     _module.register(app)

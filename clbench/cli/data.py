@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("add")(add)
+    group.command("remove")(remove)
     group.command("ls")(ls)
     group.command("look")(look)
     group.command("stream")(stream)
@@ -88,6 +89,28 @@ def _print(variant: str, folder: Path, audits: list[TaskAudit]) -> None:
         for finding in one.findings:
             screen.print(f"  {one.task}: {finding}", markup=False, soft_wrap=True)
     screen.print(f"use it by --stream trace:{variant}", markup=False)
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="Which variant of which archive, such as trace:500.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Forget a registered variant; what clbench unpacked of it is deleted, a folder of your own stays.
+
+    Example: clbench data remove trace:500
+    """
+    from clbench.cli import output
+    from clbench.data import archive
+
+    kind, _, variant = name.partition(":")
+    if kind != "trace" or not variant:
+        raise OptionError(f"{name!r}: must be of the form trace:VARIANT; `clbench data ls` lists what is registered")
+    folder = archive.unregister(variant)
+    if json:
+        output.print_json({"removed": name, "path": str(folder), "deleted": not folder.exists()})
+        return
+    left = f"its files stay in {folder}" if folder.exists() else "its files are deleted"
+    output.console().print(f"{name} is forgotten; {left}", markup=False, soft_wrap=True)
 
 
 def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:

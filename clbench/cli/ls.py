@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from clbench.runs.rundir import RunDir
 
 
 class Kind(StrEnum):
@@ -20,6 +23,7 @@ class Kind(StrEnum):
     presets = "presets"
     probes = "probes"
     runs = "runs"
+    settings = "settings"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,23 +33,50 @@ def register(app: typer.Typer) -> None:
 
 def ls(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; everything but runs when left out.")] = None,
+    name: Annotated[str | None, typer.Argument(help="With methods: one whose options to list; A+B composes.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List streams, tasks, methods, metrics, models, presets, probes or runs."""
+    """List streams, tasks, methods, metrics, models, presets, probes, settings or runs; or a method's options.
+
+    Example: clbench ls methods mofo
+    """
     from clbench.base import home
+    from clbench.base.errors import OptionError
     from clbench.cli import output
 
-    kinds = [kind] if kind else [one for one in Kind if one is not Kind.runs]
+    if name is not None:
+        if kind is not Kind.methods:
+            raise OptionError(f"ls {kind.value if kind else ''} {name}: only methods have more to list, their options")
+        return _print_method(name, json=json)
+    kinds = [kind] if kind else [one for one in Kind if one not in (Kind.runs, Kind.settings)]
     found = {one.value: _rows(one, runs_dir or home.runs_dir()) for one in kinds}
     if json:
         output.print_json(found[kind.value] if kind else found)
         return
-    for name, rows in found.items():
+    for title, rows in found.items():
         if rows:
-            output.print_table(rows, headings=rows[0], title=name)
+            output.print_table(rows, headings=rows[0], title=title)
         else:
-            output.console().print(f"no {name} yet")
+            output.console().print(f"no {title} yet")
+
+
+def _print_method(name: str, *, json: bool) -> None:
+    """What a method is, where it comes from, and its options."""
+    from clbench.api.describing import method_options
+    from clbench.cli import output
+    from clbench.plugins.registry import registry
+
+    entries = registry().composition(name).entries
+    rows = method_options(name)
+    if json:
+        output.print_json(rows)
+        return
+    for one in entries:
+        source = f" ({one.spec.source})" if one.spec.source else ""
+        line = f"{one.spec.name}: {one.spec.summary}{source}; {one.plugin.package} {one.plugin.version}"
+        output.console().print(line, markup=False, soft_wrap=True)
+    output.print_table(rows, headings=rows[0])
 
 
 def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
@@ -58,6 +89,7 @@ def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
         Kind.presets: _presets,
         Kind.probes: _probes,
         Kind.runs: lambda: _runs(runs_dir),
+        Kind.settings: _settings,
     }[kind]()
 
 
@@ -113,7 +145,21 @@ def _metrics() -> list[dict[str, Any]]:
         {"name": name, "kind": "summary of R", "package": one.plugin.package, "summary": one.spec.summary}
         for name, one in registry().summaries.entries.items()
     ]
-    return scorers + summaries
+    return scorers + summaries + _columns()
+
+
+def _columns() -> list[dict[str, Any]]:
+    """What `compare --metric` and `leaderboard --metric` take besides summaries."""
+    from clbench.base.docstrings import arguments
+    from clbench.runs.record import Costs, FootprintPart
+
+    return [
+        {"name": f"{family}.{name}", "kind": "column", "package": "clbench", "summary": said.get(name, "")}
+        for family, part in (("cost", Costs), ("footprint", FootprintPart))
+        for said in (arguments(part.__doc__),)
+        for name, field in part.model_fields.items()
+        if field.annotation is not str
+    ]
 
 
 def _models() -> list[dict[str, Any]]:
@@ -157,15 +203,40 @@ def _probes() -> list[dict[str, Any]]:
     ]
 
 
+def _settings() -> list[dict[str, Any]]:
+    from clbench.api.describing import settings
+
+    return list(settings())
+
+
 def _runs(runs_dir: Path) -> list[dict[str, Any]]:
     from clbench.runs.rundir import list_runs
 
-    rows = []
-    for run in list_runs(runs_dir):
-        state = run.state()
-        config = state.get("config", {})
-        method = config.get("method", {}).get("name", "")
-        rows.append(
-            {"name": run.run_id, "status": state.get("status", ""), "method": method, "stream": config.get("stream")}
-        )
-    return rows
+    return [_run(run) for run in list_runs(runs_dir)]
+
+
+def _run(run: RunDir) -> dict[str, Any]:
+    """One run; its day is that of the last change, and a run that is not finished has no score."""
+    import datetime
+
+    from clbench.base.errors import ClbenchError
+    from clbench.metrics.summaries import op
+
+    state = run.state()
+    config = state.get("config", {})
+    path = next(one for one in (run.record_path, run.path / "run.json") if one.is_file())
+    day = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC).date().isoformat()
+    try:
+        record = run.finished()
+        score = f"{op(record.matrix(record.board.protocol['scorer'])):.3f}" if record else "–"
+    except ClbenchError:
+        score = "–"
+    return {
+        "name": run.run_id,
+        "status": state.get("status", ""),
+        "method": config.get("method", {}).get("name", ""),
+        "stream": config.get("stream"),
+        "seed": config.get("seed", "–"),
+        "OP": score,
+        "date": day,
+    }

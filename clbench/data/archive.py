@@ -155,6 +155,29 @@ def register(variants: dict[str, Path]) -> None:
     atomic.write_json(registry_file(), {"schema": 1, "variants": entries})
 
 
+def unregister(variant: str) -> Path:
+    """Forget a variant; what clbench unpacked of it goes too, and a folder of the user's own stays.
+
+    Args:
+        variant: such as `500`.
+
+    Returns:
+        Where its files were.
+
+    Raises:
+        UnknownNameError: it is not registered.
+    """
+    entries = registered()
+    if variant not in entries:
+        raise unknown_name("registered variant of TRACE", variant, entries)
+    folder = Path(str(entries.pop(variant)["path"]))
+    atomic.write_json(registry_file(), {"schema": 1, "variants": entries})
+    own = home.data_dir().resolve()
+    if folder.is_relative_to(own):
+        discard(own / folder.relative_to(own).parts[0])
+    return folder
+
+
 def unpack(path: Path, *, sha256: str | None = None) -> Path:
     """Unpack the archive's zip safely into the data folder.
 
