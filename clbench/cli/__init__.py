@@ -36,6 +36,7 @@ from clbench.cli import (
     run,
     score,
     show,
+    submit,
     validate,
 )
 
@@ -112,6 +113,7 @@ for _module in (
     validate,
     check,
     new,
+    submit,
     doctor,
     plugins,
 ):

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     probes = "probes"
     runs = "runs"
     settings = "settings"
+    published = "published"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,7 @@ def ls(
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List streams, tasks, methods, metrics, models, presets, probes, settings or runs; or a method's options.
+    """List what there is: streams, tasks, methods, metrics, models, presets, probes, runs, settings, papers' numbers.
 
     Example: clbench ls methods mofo
     """
@@ -49,7 +50,7 @@ def ls(
         if kind is not Kind.methods:
             raise OptionError(f"ls {kind.value if kind else ''} {name}: only methods have more to list, their options")
         return _print_method(name, json=json)
-    kinds = [kind] if kind else [one for one in Kind if one not in (Kind.runs, Kind.settings)]
+    kinds = [kind] if kind else [one for one in Kind if one not in (Kind.runs, Kind.settings, Kind.published)]
     found = {one.value: _rows(one, runs_dir or home.runs_dir()) for one in kinds}
     if json:
         output.print_json(found[kind.value] if kind else found)
@@ -90,6 +91,7 @@ def _rows(kind: Kind, runs_dir: Path) -> list[dict[str, Any]]:
         Kind.probes: _probes,
         Kind.runs: lambda: _runs(runs_dir),
         Kind.settings: _settings,
+        Kind.published: _published,
     }[kind]()
 
 
@@ -207,6 +209,24 @@ def _settings() -> list[dict[str, Any]]:
     from clbench.api.describing import settings
 
     return list(settings())
+
+
+def _published() -> list[dict[str, Any]]:
+    from clbench.boards.published import published
+
+    return [
+        {
+            "table": table.name,
+            "method": row.method,
+            "model": row.model,
+            "OP": row.op,
+            "BWT": "–" if row.bwt is None else row.bwt,
+            "change": "–" if row.change is None else row.change,
+            "source": table.source,
+        }
+        for table in published()
+        for row in table.rows
+    ]
 
 
 def _runs(runs_dir: Path) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def verify(wanted: Wanted, *, as_json: bool) -> None:
     from clbench.cli import output
 
     with _folder(wanted) as run_dir:
-        found = _checks(wanted, run_dir)
+        found = checked(wanted, run_dir)
         signed = _signed(wanted, run_dir, found) if wanted.sign else ""
     if as_json:
         output.print_json([asdict(check) for check in found])
@@ -97,7 +97,8 @@ def _folder(wanted: Wanted) -> Iterator[RunDir]:
         yield find_run(name, runs_dir=wanted.runs_dir)
 
 
-def _checks(wanted: Wanted, run_dir: RunDir) -> list[Check]:
+def checked(wanted: Wanted, run_dir: RunDir) -> list[Check]:
+    """Every check of a run."""
     from clbench.base.errors import RecordError
     from clbench.plugins.manager import load_plugins
     from clbench.plugins.registry import Registry

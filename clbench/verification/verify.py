@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from clbench.base.errors import ClbenchError, RecordError
 from clbench.base.hashing import digest
 from clbench.boards.consistency import contradictions
@@ -21,7 +23,7 @@ from clbench.boards.probechange import probe_changes
 from clbench.boards.rescore import Rescored, rescore
 from clbench.data.sources import data_hash
 from clbench.runs.predictions import file_hashes, read
-from clbench.runs.record import Change, Record, read_record
+from clbench.runs.record import Change, Part, Record, read_record
 from clbench.runs.rundir import RunDir
 from clbench.scoring.programs import ProgramsOffError
 from clbench.spec.task import Task
@@ -142,8 +144,8 @@ class _Files:
         facts = {
             "run": record.run == self.run_dir.run_id,
             "tasks": digest({name: tasks[name] for name in sorted(record.tasks)}) == record.board.tasks,
-            "board": config["board"] == {"name": record.board.name, **record.board.model_dump(mode="json")},
-            "method": config["method"] == record.method.model_dump(mode="json"),
+            "board": config["board"].get("name") == record.board.name and _same(config["board"], record.board, "name"),
+            "method": _same(config["method"], record.method),
             "model": config["model"] == record.board.model,
             "seed": config["seed"] == record.seed,
         }
@@ -231,3 +233,11 @@ def logged(path: Path) -> dict[str, float]:
         found["resumed"] += name == "resumed"
         kind, began = begins.get(name, kind if name in _DURING else ""), now
     return found
+
+
+def _same(stated: Mapping[str, Any], part: Part, *without: str) -> bool:
+    """Whether `run.json` says of a part what the record says; what came later than that file has its default there."""
+    try:
+        return type(part).model_validate({key: value for key, value in stated.items() if key not in without}) == part
+    except ValidationError:
+        return False
