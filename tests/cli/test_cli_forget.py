@@ -87,11 +87,11 @@ def test_without_data_and_hub_one_line_says_what_to_fetch(forget, tmp_path, monk
         done = forget(BUNDLED, BUNDLED, *options)
         assert done.code == 2
         assert done.err.count("\n") == 1
-        for name in ("commonsense/ARC-Easy/test.json", "mmlu/test.jsonl", "mmlu/dev.jsonl", "triviaqa/test.jsonl"):
+        for name in ("commonsense/ARC-Easy/test.json", "commonsense/piqa/test.json", "triviaqa/test.jsonl"):
             assert name in done.err
-    (tmp_path / "mmlu").mkdir()
-    (tmp_path / "mmlu/dev.jsonl").write_text("{}", "utf-8")
-    assert "mmlu/dev" not in forget(BUNDLED, BUNDLED, "--data", tmp_path).err
+    (tmp_path / "commonsense/piqa").mkdir(parents=True)
+    (tmp_path / "commonsense/piqa/test.json").write_text("[]", "utf-8")
+    assert "piqa" not in forget(BUNDLED, BUNDLED, "--data", tmp_path).err
 
 
 @pytest.mark.data
