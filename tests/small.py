@@ -357,13 +357,19 @@ def run_stream(
     **changes: Any,
 ) -> list[Any]:
     """Runs a stream from beginning to end, and gives the outcomes."""
-    from clbench.base.progress import Progress
-    from clbench.engine.session import prepare, run_all
+    from clbench.plans.plan import of_request
     from clbench.plugins.registry import registry
 
-    request = make_request(stream, method, model=model, home=home, **changes)
-    known = lab or registry()
-    return list(run_all(request, prepare(request, known), known, Progress()))
+    return run_plan(of_request(make_request(stream, method, model=model, home=home, **changes)), lab or registry())
+
+
+def run_plan(plan: Any, known: Any, *, progress: Any = None, fail_fast: bool = True) -> list[Any]:
+    """Carries a plan out, and gives the outcomes."""
+    from clbench.base.progress import Progress
+    from clbench.plans.jobs import arms_of
+    from clbench.plans.working import How, Worker
+
+    return list(Worker(known, progress or Progress(), How(fail_fast=fail_fast)).work(arms_of(plan, known)))
 
 
 # --- the command line in this process ---------------------------------------------------------------------------------

@@ -88,10 +88,35 @@ def test_every_hook_is_documented_with_its_arguments():
 
 def test_the_commands_of_the_science_check_run(call, home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = commands((ROOT / "docs/science.md").read_text(encoding="utf-8"))
+    *found, plan = commands((ROOT / "docs/science.md").read_text(encoding="utf-8"))
     assert len(found) == 6
     for _, *arguments in found:
         done = call(*arguments, "--dry-run")
+        assert done.code == 0, done.err
+    assert plan == ["clbench", "run", "plans/science.yaml"]
+
+
+@pytest.mark.slow
+def test_the_plan_of_the_science_check_can_be_listed(call, home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = call("plan", "show", ROOT / "plans/science.yaml")
+    assert done.code == 0, done.err
+    last = done.out.splitlines()[-1]
+    assert last == "plan science: 0 done, 0 running, 0 failed, 155 left; 240 more after a choice"
+
+
+def test_the_examples_of_plans_are_read(call, home, tmp_path, monkeypatch):
+    """The plan of the document is listed and its commands are understood; nothing is run."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/plans.md").read_text(encoding="utf-8")
+    small = "run: {settings: {stream.train_examples: 4, stream.test_examples: 2, stream.probe_examples: 2}, "
+    (plan,) = blocks(text, "yaml")
+    (tmp_path / "forgetting.yaml").write_text(plan.replace("run: {stream", small + "stream", 1), encoding="utf-8")
+    for _, command, *arguments in commands(text):
+        if "tuned.yaml" in arguments and command == "run":
+            continue  # which the command before it writes
+        dry = {"plan": (), "watch": ("--once",)}.get(command, () if "--dry-run" in arguments else ("--dry-run",))
+        done = call(command, *arguments, *dry)
         assert done.code == 0, done.err
 
 

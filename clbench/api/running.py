@@ -44,7 +44,7 @@ def run(request: Request) -> Results:  # noqa: D417 (its arguments are the reque
         A `Result` for each run: method by method, order by order, seed by seed.
 
     Raises:
-        ClbenchError: what is wrong, in one line; nothing was written then, or what was done is saved.
+        ClbenchError: what is wrong, in one line; nothing was written then, or every run but those that failed is saved.
         KeyboardInterrupt: the run is saved; the same call continues it.
     """
     from clbench.api.unchanged import unchanged
@@ -59,22 +59,25 @@ def run(request: Request) -> Results:  # noqa: D417 (its arguments are the reque
 def _carry_out(request: Request) -> list[Result]:
     from clbench.api.given import in_words
     from clbench.base.progress import make_progress
-    from clbench.engine import session
+    from clbench.engine.carrying import Outcome
+    from clbench.plans.jobs import arms_of, jobs_of
+    from clbench.plans.plan import of_request
+    from clbench.plans.working import Failure, How, Worker, raise_failures
     from clbench.verification.afresh import check_afresh
 
     with in_words(request) as (asked, registry):
-        configs = session.prepare(asked, registry)
+        arms = arms_of(of_request(asked), registry)
+        jobs = jobs_of(arms)
         in_place = isinstance(request.model, tuple) and not request.copy_model
-        if in_place and (len(configs) > 1 or configs[0].choice.regime == "single"):
+        if in_place and (len(jobs) > 1 or jobs[0].config.choice.regime == "single"):
             raise OptionError(
                 "copy=False: trains one model once; give one method other than single, one seed, one order"
             )
         progress = make_progress(quiet=request.quiet, lines=False)
-        found = []
-        for outcome in session.run_all(asked, configs, registry, progress, check=check_afresh):
-            if in_place and outcome.repeated:
-                raise OptionError(
-                    f"copy=False: {outcome.record.run} is finished, so nothing was trained; fresh=True does"
-                )
-            found.append(Result(outcome.record, outcome.run_dir.path, repeated=outcome.repeated))
-        return found
+        ended = list(Worker(registry, progress, How(check=check_afresh)).work(arms))
+        raise_failures([one for one in ended if isinstance(one, Failure)], of=len(jobs))
+        found = {one.run_dir.run_id: one for one in ended if isinstance(one, Outcome)}
+        if in_place and found[jobs[0].run_id].repeated:
+            raise OptionError(f"copy=False: {jobs[0].run_id} is finished, so nothing was trained; fresh=True does")
+        outcomes = [found[job.run_id] for job in jobs]
+        return [Result(one.record, one.run_dir.path, repeated=one.repeated) for one in outcomes]

@@ -1,7 +1,4 @@
-"""Progress of training and evaluation: bars with the remaining time on a terminal, plain lines elsewhere.
-
-There is one bar for the phase that goes on, one for its run, and one for the whole where there are several runs.
-"""
+"""Progress of training and evaluation: bars on a terminal (`bars`), a table in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,10 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
 from clbench.base.text import terminal
 
@@ -84,65 +77,17 @@ class LineProgress(Progress):
         sys.stderr.write(terminal(text) + "\n")
 
 
-class BarProgress(Progress):
-    """Bars with elapsed and remaining time."""
+def clock(seconds: float | None) -> str:
+    """`1:02:03`; `-:--:--` where it is not known."""
+    if seconds is None:
+        return "-:--:--"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
-    def __init__(self, console: Console) -> None:
-        self.bars = Bars(
-            TextColumn("{task.description:<24}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=console,
-            transient=True,
-        )
-        self.current: TaskID | None = None
-        self.outer: list[TaskID] = []
 
-    @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
-        """Draw."""
-        with self.bars:
-            yield
-
-    @contextlib.contextmanager
-    def run(self, place: Place) -> Iterator[None]:
-        """A bar for the whole where it has several runs, and one for the run; gone when it is done."""
-        self.say(f"run {place.number} of {place.of}: {place.run}")
-        if place.of > 1:
-            self.outer.append(self.bars.add_task("whole", total=place.of, completed=place.number - 1, note=""))
-        self.outer.append(self.bars.add_task("run", total=place.phases, note=""))
-        try:
-            yield
-        finally:
-            for bar in self.outer:
-                self.bars.remove_task(bar)
-            self.outer.clear()
-
-    @contextlib.contextmanager
-    def task(self, name: str, *, total: int) -> Iterator[None]:
-        """One bar, gone when it is done."""
-        self.current = self.bars.add_task(name, total=total, note="")
-        try:
-            yield
-            if self.outer:
-                self.bars.advance(self.outer[-1])
-        finally:
-            self.bars.remove_task(self.current)
-            self.current = None
-
-    def advance(self, amount: int = 1, *, note: str = "") -> None:
-        """Move the bar."""
-        if self.current is not None:
-            self.bars.advance(self.current, amount)
-            if note:
-                self.bars.update(self.current, note=note)
-
-    def say(self, text: str) -> None:
-        """Above the bar."""
-        self.bars.console.print(terminal(text), highlight=False, markup=False)
+def left(done: float, total: float, *, seconds: float) -> float | None:
+    """Time that is left at the pace so far; None before anything is done."""
+    return (total - done) / done * seconds if done > 0 else None
 
 
 def make_progress(*, quiet: bool = False, lines: bool = True) -> Progress:
@@ -152,6 +97,8 @@ def make_progress(*, quiet: bool = False, lines: bool = True) -> Progress:
         quiet: nothing is said.
         lines: what is no terminal gets plain lines; else only notebooks and terminals are told.
     """
+    from rich.console import Console
+
     from clbench.base import notebook
 
     if quiet:
@@ -160,5 +107,7 @@ def make_progress(*, quiet: bool = False, lines: bool = True) -> Progress:
         return notebook.NotebookProgress(display)
     console = Console(stderr=True)
     if console.is_terminal:
+        from clbench.base.bars import BarProgress
+
         return BarProgress(console)
     return LineProgress() if lines else Progress()

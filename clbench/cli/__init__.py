@@ -30,6 +30,7 @@ from clbench.cli import (
     metrics,
     model,
     new,
+    plan,
     plot,
     plugins,
     report,
@@ -37,7 +38,9 @@ from clbench.cli import (
     score,
     show,
     submit,
+    tune,
     validate,
+    watch,
 )
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
@@ -98,6 +101,9 @@ def _options(
 
 for _module in (
     run,
+    tune,
+    plan,
+    watch,
     ls,
     show,
     metrics,

@@ -16,7 +16,7 @@ from clbench.metrics.summaries import compute, nested
 from clbench.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from clbench.engine.session import Outcome
+    from clbench.engine.carrying import Outcome
     from clbench.metrics.matrix import ResultMatrix
     from clbench.runs.record import Record
     from clbench.runs.runconfig import RunConfig

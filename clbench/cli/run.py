@@ -1,7 +1,9 @@
-"""`clbench run`: train methods on a stream, score after each task, add rows to a board."""
+"""`clbench run`: train methods on a stream, score after each task, add rows to a board; or carry a plan out."""
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +12,9 @@ from clbench.base.errors import StoppedError
 from clbench.cli import options
 
 if TYPE_CHECKING:
-    from clbench.engine.request import Request
-    from clbench.runs.runconfig import RunConfig
+    from clbench.cli.planned import Shown
+    from clbench.plans.jobs import Arm
+    from clbench.plans.plan import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -24,64 +27,57 @@ def register(app: typer.Typer) -> None:
 def run(
     *,
     given: dict[str, Any],
+    plan: Annotated[
+        Path | None, typer.Argument(help="Plan file (docs/plans.md); options given here win over it.")
+    ] = None,
+    shard: Annotated[str | None, typer.Option(help="I/N: the I-th of N parts, where processes share no locks.")] = None,
+    launcher: Annotated[
+        str | None, typer.Option(help="local:N, ray or slurm: other processes that carry runs out (docs/plans.md).")
+    ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Train methods on a stream of tasks, score after each task, add rows to a board."""
-    from clbench.engine import session
-    from clbench.engine.request import Request
+    """Train methods on a stream of tasks, score after each task, add rows to a board.
+
+    Example: clbench run --stream trace:mini --plugin sequential --plugin mofo --seeds 2
+    """
+    from clbench.cli import planned
     from clbench.plugins.registry import registry
 
-    request = Request.of(**given)
-    configs = session.prepare(request, registry())
+    found = planned.plan_given(plan, given)
+    arms = planned.arms_given(found, registry(), shard=shard)
     if dry_run:
-        _print_estimates(configs, as_json=json)
+        planned.print_dry_run(found, arms, as_json=json)
         return
     try:
-        _run(request, configs, as_json=json)
+        carry_out(found, arms, fail_fast=fail_fast, as_json=json, launcher=launcher)
     except KeyboardInterrupt as error:  # typer would drop the sentence
         raise StoppedError(f"interrupted: {error}" if str(error) else "interrupted") from None
 
 
-def _run(request: Request, configs: list[RunConfig], *, as_json: bool) -> None:
+def carry_out(plan: Plan, arms: list[Arm], *, fail_fast: bool, as_json: bool, launcher: str | None = None) -> Shown:
+    """Run what is left of a plan, and show it."""
     from clbench.base.progress import make_progress
-    from clbench.cli import output, results
-    from clbench.engine import session
+    from clbench.cli import output, watch
+    from clbench.cli.planned import Shown
+    from clbench.engine.carrying import is_first_process
+    from clbench.plans.jobs import jobs_of
+    from clbench.plans.task import make_launcher
+    from clbench.plans.working import How, Worker
     from clbench.plugins.registry import registry
     from clbench.verification.afresh import check_afresh
 
-    if not session.is_first_process():
-        for _ in session.run_all(request, configs, registry(), make_progress(quiet=True)):
-            pass
-        return
-    if not as_json:
-        results.print_headline(configs[0])
-    outcomes = []
-    progress = make_progress(quiet=request.quiet)
-    for outcome in session.run_all(request, configs, registry(), progress, check=check_afresh):
-        outcomes.append(outcome)
-        if not as_json:
-            results.print_outcome(outcome, leaderboards_dir=request.leaderboards_dir)
-    if as_json:
-        output.print_json({"runs": [results.outcome_json(one, request.leaderboards_dir) for one in outcomes]})
-        return
-    for board in dict.fromkeys(outcome.record.board.name for outcome in outcomes):
-        results.print_board(board, leaderboards_dir=request.leaderboards_dir)
-
-
-def _print_estimates(configs: list[RunConfig], *, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from clbench.cli import output, results
-    from clbench.engine.estimate import estimate
-
-    rows = []
-    for config in configs:
-        run = config.run_id(config.choice.create(config.options))
-        rows.append({"run": run, "board": config.board().name, **asdict(estimate(config))})
-    if as_json:
-        output.print_json({"plan": rows})
-        return
-    results.print_headline(configs[0])
-    for row in rows:
-        output.console().print(results.plan_text(row), markup=False)
+    first = is_first_process()
+    progress = make_progress(quiet=plan.request.quiet or not first)
+    shown = Shown(plan, arms, silent=as_json or not first)
+    shown.begin()
+    how = How(check_afresh, fail_fast, make_launcher(launcher) if launcher else None)
+    shows = launcher and not plan.request.quiet
+    with watch.beside([job.run_dir for job in jobs_of(arms)]) if shows else contextlib.nullcontext():
+        for one in Worker(registry(), progress, how).work(arms):
+            shown.take(one)
+    if as_json and first:
+        output.print_json(shown.json())
+    shown.close()
+    return shown

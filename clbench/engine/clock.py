@@ -18,6 +18,7 @@ class Clock:
 
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "eval": 0.0})
     _running: tuple[str, float] | None = None
+    _stepped: float | None = None
 
     def now(self) -> dict[str, float]:
         """Seconds so far, what is going on included."""
@@ -27,9 +28,15 @@ class Clock:
             found[kind] += time.perf_counter() - began
         return found
 
+    def pace(self, tokens: int) -> float | None:
+        """Tokens a second since the step before; None for the first one after anything else."""
+        now, before = time.perf_counter(), self._stepped
+        self._stepped = now
+        return tokens / (now - before) if before is not None and now > before else None
+
     @contextlib.contextmanager
     def running(self, kind: str) -> Iterator[None]:
         """Count what happens inside."""
-        self._running = (kind, time.perf_counter())
+        self._running, self._stepped = (kind, time.perf_counter()), None
         yield
         self.seconds, self._running = self.now(), None

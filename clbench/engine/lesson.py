@@ -34,7 +34,8 @@ def learn(fixed: Fixed, moving: Moving, episode: Episode, *, start: Cursor, insi
     name = "+".join(plan.tasks[position].name for position in episode.tasks)
     examples, epochs = episode_data(fixed.config, episode)
     experience, data = Experience(index=index, task=name, epochs=epochs), TrainingData(examples, name=name)
-    fixed.run_dir.event("training", index=index, task=name)
+    steps = epochs * num_batches(fixed.config, len(examples)) - (start.done if start.stage == "train" else 0)
+    fixed.run_dir.event("training", index=index, task=name, steps=steps)
     fixed.emit("clbench_experience_start", index=index, task=name)
     run.experience = experience
     if run.protocol.reset_optimizer and index > 1:

@@ -132,6 +132,11 @@ class Request(Wording):
     save_model: Annotated[
         SaveModel | None, Option("Keep the trained model as a folder that loads anywhere: end, or each task's.", str)
     ] = None
+    track: Annotated[
+        str | Sequence[str],
+        BeforeValidator(several),
+        Option("Tell a tracker, too: tensorboard, wandb or trackio.", str, many=True),
+    ] = ()
     fresh: Annotated[bool, Option("Run again what is already finished.", bool)] = False
     runs_dir: Annotated[Path, Option("Where run directories go [default: runs].", Path)] = Field(
         default_factory=home.runs_dir

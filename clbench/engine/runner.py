@@ -24,7 +24,7 @@ from clbench.engine.scorekeeper import Scorekeeper
 from clbench.engine.staging import Stage, stage, with_learning_rate
 from clbench.evaluation.ceiling import ceilings, tell
 from clbench.evaluation.guards import Guards
-from clbench.methods.episodes import Episode, episodes
+from clbench.methods.episodes import Episode, episodes, num_phases
 from clbench.models import device, drift
 from clbench.models.loading import add_end
 from clbench.models.measured import MEASURED, save_weights
@@ -135,7 +135,8 @@ class Runner:
                 self.fixed.say(f"{run_dir.path / 'run.json'} is lost or damaged: written anew from the checkpoint")
         provenance = self.fixed.provenance
         run_dir.write_state(run=run_dir.run_id, status="running", error=None, config=config, provenance=provenance)
-        run_dir.event("start" if saved is None else "resumed")
+        phases = num_phases(self.fixed.config.choice.regime, len(self.fixed.config.plan.tasks))
+        run_dir.event("start" if saved is None else "resumed", phases=phases)
         self.fixed.emit("clbench_run_start", config=config)
 
     def _taken_up(self, begun: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -239,11 +240,12 @@ class Runner:
     def on_step(self, told: StepDone) -> None:
         """Tell observers of an optimizer step; save it when it is time."""
         fixed, moving = self.fixed, self.moving
-        fixed.progress.advance(1, note=f"loss {told.loss:.3f}")
+        speed = moving.clock.pace(told.tokens)
+        said = f", {speed:,.0f} tokens/s" if speed else ""
+        fixed.progress.advance(1, note=f"loss {told.loss:.3f}{said}")
         values = {"step": told.step, "loss": told.loss, "learning_rate": told.learning_rate}
-        if told.step % 10 == 0:
-            fixed.run_dir.event("step", **{**values, "loss": round(told.loss, 6)})
-        fixed.emit("clbench_step_end", **values, tokens=told.tokens)
+        fixed.run_dir.event("step", **_logged(values, told.gradient_norm, speed))
+        fixed.emit("clbench_step_end", **values, tokens=told.tokens, gradient_norm=told.gradient_norm)
         moving.cursor = dataclasses.replace(moving.cursor, done=told.done)
         if fixed.stop.requested or fixed.checkpointer.due(told.step):
             self.save(moving.cursor)
@@ -318,3 +320,9 @@ class Runner:
 def _words(arithmetic: Mapping[str, Any]) -> str:
     """Such as `cpu_capability AVX2, threads 2`."""
     return ", ".join(f"{key} {value}" for key, value in arithmetic.items())
+
+
+def _logged(values: Mapping[str, float], norm: float, speed: float | None) -> dict[str, float]:
+    """A step as its line in the log has it, in few digits: every step of a run has one."""
+    told = {"loss": round(values["loss"], 6), "gradient_norm": float(f"{norm:.4g}")}
+    return {**values, **told, **({"tokens_per_second": round(speed)} if speed else {})}

@@ -36,6 +36,11 @@ def episodes(regime: Regime, num_tasks: int) -> list[Episode]:
     return [Episode(i + 1, (i,), from_base=regime == "single") for i in range(num_tasks)]
 
 
+def num_phases(regime: Regime, num_tasks: int) -> int:
+    """Phases of a run that are told one by one: training before each row of R, and scoring it."""
+    return 1 + 2 * len(episodes(regime, num_tasks))
+
+
 def due(row: int, *, num_tasks: int, schedule: str, regime: Regime) -> list[int]:
     """Positions of the tasks that are scored in a row of R (0 = base)."""
     if regime == "single" and row:

@@ -123,8 +123,13 @@ def clbench_experience_end(run_id: str, index: int, task: str) -> None:
 
 
 @hookspec
-def clbench_step_end(run_id: str, step: int, loss: float, learning_rate: float, tokens: int) -> None:
-    """An optimizer step was made; `step` counts over the whole run, `tokens` are those of this step."""
+def clbench_step_end(
+    run_id: str, step: int, loss: float, learning_rate: float, tokens: int, gradient_norm: float
+) -> None:
+    """An optimizer step was made; `step` counts over the whole run, `tokens` are those of this step.
+
+    `gradient_norm` is the global L2 norm before clipping.
+    """
 
 
 @hookspec

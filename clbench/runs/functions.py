@@ -24,7 +24,7 @@ LISTED = (
     "clbench.engine.scorekeeper:Scorekeeper.measure",
     "clbench.engine.scorekeeper:Scorekeeper._score",
     "clbench.evaluation.asking:ask",
-    "clbench.engine.session:publish",
+    "clbench.engine.carrying:publish",
     "clbench.evaluation.evaluator:Evaluator.choose",
     "clbench.evaluation.evaluator:Evaluator.mean_loss",
     "clbench.evaluation.evaluator:Evaluator.predict",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base import atomic, home
-from clbench.base.errors import RecordError, did_you_mean
+from clbench.base.errors import BusyError, RecordError, did_you_mean
 from clbench.metrics.matrix import ResultMatrix
 from clbench.runs import secrets
 from clbench.runs.record import Record, read_record
@@ -102,6 +102,16 @@ class RunDir:
             BusyError: another one is at it.
         """
         return atomic.lock(self.path, seconds=0, doing=f"at run {self.run_id}")
+
+    def is_held(self) -> bool:
+        """Whether a process is at the run."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with self.lock():
+                return False
+        except BusyError:
+            return True
 
     def save_record(self, record: Record) -> None:
         """Write `record.json`."""

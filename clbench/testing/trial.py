@@ -23,8 +23,8 @@ from clbench.testing.watch import WatchedChoice
 if TYPE_CHECKING:
     import torch
 
+    from clbench.engine.carrying import Outcome
     from clbench.engine.request import Request
-    from clbench.engine.session import Outcome
     from clbench.runs.runconfig import RunConfig
     from clbench.testing.families import Family
 
@@ -179,13 +179,13 @@ def _request(
 
 
 def _run(request: Request, choice: WatchedChoice, registry: Registry, *, kill_every: int, sight: Sight) -> Trial:
-    from clbench.engine.session import prepare, run_all
+    from clbench.engine.session import prepare
 
     configs = [replace(config, choice=choice) for config in prepare(request, registry)]
     heard, progress = _Losses(request.runs_dir.parent / "last-loss" if kill_every else None), _Deadly()
     with _observing(registry, heard):
         deaths = _deaths(request, configs, registry, kill_every=kill_every) if kill_every else 0
-        (outcome,) = run_all(request, configs, registry, progress)
+        (outcome,) = _carry_out(request, configs, registry, progress)
     leaks = _leaks(request.runs_dir.parent)
     record, files = _result(outcome)
     return Trial(sight, None, record, files, heard.heard(), progress.count, deaths, leaks)
@@ -212,11 +212,19 @@ def _deaths(request: Request, configs: list[RunConfig], registry: Registry, *, k
 
 def _attempt(request: Request, configs: list[RunConfig], registry: Registry, progress: Progress) -> NoReturn:
     """In a process of its own, which ends here."""
-    from clbench.engine.session import run_all
-
     with contextlib.suppress(BaseException):
-        list(run_all(request, configs, registry, progress))
+        _carry_out(request, configs, registry, progress)
     os._exit(0)
+
+
+def _carry_out(request: Request, configs: list[RunConfig], registry: Registry, progress: Progress) -> list[Outcome]:
+    """The runs of a request; the first that fails ends all."""
+    from clbench.engine.carrying import Outcome
+    from clbench.plans.jobs import arms_of_configs
+    from clbench.plans.working import How, Worker
+
+    ended = Worker(registry, progress, How(fail_fast=True)).work(arms_of_configs(request, configs))
+    return [one for one in ended if isinstance(one, Outcome)]
 
 
 @contextlib.contextmanager

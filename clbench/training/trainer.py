@@ -66,6 +66,7 @@ class StepDone:
         loss: mean over the step's answer tokens, in nats.
         learning_rate: it was made with.
         tokens: of its examples, without padding.
+        gradient_norm: global L2 norm of the gradients before they were clipped.
     """
 
     step: int
@@ -73,6 +74,7 @@ class StepDone:
     loss: float
     learning_rate: float
     tokens: int
+    gradient_norm: float
 
 
 StepObserver = Callable[[StepDone], None]
@@ -240,20 +242,26 @@ class Trainer:
         loss = self._accumulate(examples, num_answer=num_answer)
         value = divergence.finite_loss(loss.item(), step=run.step + 1)
         self.method.after_backward(run)
-        self._clip(loss=value)
+        norm = self._clip(loss=value)
         optimizer.step()
         run.step += 1
         self.method.after_step(run)
         optimizer.zero_grad(set_to_none=True)
         self._count(examples, num_answer)
-        self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples)))
+        self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples), norm))
 
-    def _clip(self, *, loss: float) -> None:
-        """To the protocol's norm, in two steps, as clipping by a norm that is no number would spoil every gradient."""
+    def _clip(self, *, loss: float) -> float:
+        """To the protocol's norm, in two steps, as clipping by a norm that is no number would spoil every gradient.
+
+        Returns:
+            The norm before.
+        """
         model, most = self.run.model, self.protocol.max_grad_norm
         norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
-        divergence.check_norm(norm.item(), model, loss=loss, step=self.run.step + 1)
+        value = norm.item()
+        divergence.check_norm(value, model, loss=loss, step=self.run.step + 1)
         torch.nn.utils.clip_grads_with_norm_(model.parameters(), most, norm)
+        return value
 
     def _accumulate(self, examples: Sequence[Encoded], *, num_answer: int) -> torch.Tensor:
         """The step's gradients, and its loss; where memory is not enough, with smaller micro-batches from here on."""

@@ -6,7 +6,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from clbench.base.progress import BarProgress, LineProgress, Place, Progress, make_progress
+from clbench.base.bars import BarProgress
+from clbench.base.progress import LineProgress, Place, Progress, clock, left, make_progress
 
 
 def use(progress):
@@ -53,7 +54,7 @@ def test_there_is_a_bar_for_the_phase_for_the_run_and_for_the_whole():
             with progress.task(f"phase {number}", total=4):
                 progress.advance(3)
                 shown = [(one.description, one.completed, one.total) for one in progress.bars.tasks]
-    assert shown == [("whole", 1, 3), ("run", 1, 5), ("phase 2", 3, 4)]
+    assert shown == [("whole", 1 + 1.75 / 5, 3), ("run", 1.75, 5), ("phase 2", 3, 4)], "each moves with its parts"
     assert progress.bars.task_ids == []
     with progress.shown(), progress.run(Place("mine", 1, 1, 5)):
         assert [one.description for one in progress.bars.tasks] == ["run"]
@@ -76,3 +77,31 @@ def test_the_one_that_suits_standard_error_is_made(monkeypatch, capsys):
     monkeypatch.setenv("TERM", "xterm")
     assert isinstance(make_progress(), BarProgress)
     assert isinstance(make_progress(lines=False), BarProgress)
+
+
+def test_at_80_columns_no_number_is_cut(monkeypatch):
+    """The longest of all: names, counts, hours, and the note of a step."""
+    screen = io.StringIO()
+    now = [0.0]
+    monkeypatch.setattr("clbench.base.bars.time.monotonic", lambda: now[0])
+    progress = BarProgress(Console(file=screen, force_terminal=True, width=80, color_system=None))
+    with progress.run(Place("mine", 12, 155, 17)), progress.task("train 3/8 meetingbank-long", total=12345):
+        now[0] = 3600.0
+        progress.advance(6172, note="loss 12.345, 1,234,567 tokens/s")
+        for part in progress.bars.get_renderables():
+            progress.bars.console.print(part)
+    lines = [line.rstrip() for line in screen.getvalue().splitlines() if " gone " in line or "tokens/s" in line]
+    whole, run, phase, note = lines
+    assert phase.startswith("train 3/8 meetingbank")
+    assert phase.endswith("6172/12345 1:00:00 gone 1:00:00 left")
+    assert run.split()[-5:] == ["0/17", "1:00:00", "gone", "33:00:09", "left"]
+    assert "11/155" in whole
+    assert whole.endswith(" left")
+    assert note == "loss 12.345, 1,234,567 tokens/s"
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_time_is_told_in_hours_and_left_at_the_pace_so_far():
+    assert (clock(3723.9), clock(None)) == ("1:02:03", "-:--:--")
+    assert left(0, 10, seconds=5) is None
+    assert left(2, 10, seconds=5) == 20

@@ -7,7 +7,7 @@ from clbench.boards import signatures
 from clbench.boards.leaderboard import update
 from clbench.boards.render import checked
 from clbench.boards.values import rows_of
-from clbench.engine.session import publish
+from clbench.engine.carrying import publish
 from clbench.plugins.registry import registry
 from clbench.verification.rerun import differences
 

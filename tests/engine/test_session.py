@@ -12,6 +12,7 @@ from clbench.engine.proberequest import ProbeRequest
 from clbench.engine.session import prepare
 from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
+from clbench.plans.plan import of_request
 from clbench.plugins.registry import registry
 from clbench.runs.record import read_record
 
@@ -32,7 +33,9 @@ def run(stream, llama, home):
 def rows(home):
     """The rows of all boards: method and number of runs."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in (home / "leaderboards").glob("*.md"))
-    found = re.findall(r"^\| ((?:sequential|frozen|fail)[^|]*?) +\| +(\d+) \|", text.replace("\\", ""), re.MULTILINE)
+    found = re.findall(
+        r"^\| ((?:sequential|frozen|fail)[^|]*?) +\| +(\d+)(?: [^\d|]*)?\|", text.replace("\\", ""), re.MULTILINE
+    )
     return sorted((method, int(number)) for method, number in found)
 
 
@@ -140,11 +143,8 @@ def test_an_unwritable_folder_is_found_before_the_run(stream, llama, home, tmp_p
     request = small.make_request(stream, "sequential", model=llama, home=home)
     object.__setattr__(request, option, tmp_path / "file" / "below")
     lab = registry()
-    from clbench.base.progress import Progress
-    from clbench.engine.session import run_all
-
     with pytest.raises(ClbenchError, match=rf"cannot be written .*--{option.replace('_', '-')}"):
-        list(run_all(request, prepare(request, lab), lab, Progress()))
+        small.run_plan(of_request(request), lab)
     assert not small.files_below(home)
 
 
@@ -183,46 +183,6 @@ def test_a_model_whose_cache_does_not_serve_is_said_once_in_the_record(run, tmp_
     (outcome,) = run(probes=ProbeRequest((str(write_choice(tmp_path / "quiz")),), None, "every"))
     warnings = {text: count for text, count in outcome.record.warnings.items() if text.startswith("likelihoods")}
     assert warnings == {"likelihoods without the model's cache, which is slower (TypeError: no such cache)": 1}
-
-
-def test_a_run_that_another_process_is_at_is_passed_over_and_come_back_to(stream, llama, home):
-    """The next of the list comes first; then the busy one, which the other process has finished by then."""
-    from clbench.base.progress import Progress
-    from clbench.engine.session import run_all, run_id
-    from clbench.runs.rundir import RunDir
-
-    class Said(Progress):
-        lines = []
-
-        def say(self, text):
-            self.lines.append(text)
-
-    request, known = small.make_request(stream, "frozen", model=llama, home=home, seeds=(0, 1, 2)), registry()
-    configs = prepare(request, known)
-    busy = RunDir(request.runs_dir / run_id(configs[1]))
-    seeds = []
-    with busy.lock():
-        outcomes = run_all(request, configs, known, Said())
-        seeds += [next(outcomes).record.seed for _ in range(2)]
-    seeds += [one.record.seed for one in outcomes]
-    assert seeds == [0, 2, 1]
-    assert [line for line in Said.lines if "come back to" in line] == [
-        f"{busy.path / '.lock'}: another process is at run {busy.run_id} (waited 0 s); "
-        "wait for it or stop it, then try again; run 2 of 3 is come back to"
-    ]
-
-
-def test_a_run_of_two_processes_with_fresh_is_run_by_one_of_them(stream, llama, home, monkeypatch):
-    from clbench.base.progress import Progress
-    from clbench.engine import session
-
-    request, known = small.make_request(stream, "frozen", model=llama, home=home, seeds=(0, 1), fresh=True), registry()
-    configs = prepare(request, known)
-    first = session.run_all(request, configs, known, Progress())
-    assert not next(first).repeated
-    second = [one.repeated for one in session.run_all(request, configs[1:], known, Progress())]
-    assert second == [False]
-    assert [one.repeated for one in first] == [True], "the other process has run it since"
 
 
 def test_rows_of_validation_records_stand_on_a_board_of_their_own(run, home):

@@ -11,7 +11,7 @@ import pytest
 
 from clbench.boards.leaderboard import update
 from clbench.boards.markdown import BEGIN, END
-from clbench.engine.session import publish
+from clbench.engine.carrying import publish
 from clbench.plugins.registry import registry
 
 ROUNDS = 50 if int(os.environ.get("CLBENCH_FAULTS", "0")) else 4

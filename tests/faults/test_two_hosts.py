@@ -15,7 +15,7 @@ import pytest
 
 from clbench.base import atomic
 from clbench.boards.leaderboard import update
-from clbench.engine.session import publish
+from clbench.engine.carrying import publish
 from clbench.plugins.registry import registry
 from clbench.runs.rundir import RunDir
 

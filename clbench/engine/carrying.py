@@ -1,0 +1,149 @@
+"""One run carried out: found finished, or taken from where it stands to its record and its row on a board."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clbench.base import atomic
+from clbench.base.errors import RecordError
+from clbench.base.progress import Place
+from clbench.boards import leaderboard
+from clbench.engine.drafts import tidy
+from clbench.engine.fixed import modules_of
+from clbench.plugins.registry import Registry
+from clbench.runs.record import Record
+from clbench.runs.runconfig import RunConfig
+from clbench.runs.rundir import RunDir
+from clbench.runs.sources import changed, code_hashes
+
+if TYPE_CHECKING:
+    from clbench.base.progress import Progress
+    from clbench.engine.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run's end.
+
+    Args:
+        record: its result.
+        run_dir: its folder.
+        repeated: it had been finished before, or by another process, and nothing was done.
+    """
+
+    record: Record
+    run_dir: RunDir
+    repeated: bool
+
+
+def run_dir_of(request: Request, run_id: str) -> RunDir:
+    """A run's folder."""
+    return RunDir(request.runs_dir / run_id, writable=is_first_process())
+
+
+def is_first_process() -> bool:
+    """Whether this process writes; the others of an `accelerate launch` only compute."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def carry_out(
+    config: RunConfig,
+    request: Request,
+    run_dir: RunDir,
+    *,
+    registry: Registry,
+    progress: Progress,
+    place: Place,
+    began: float,
+    check: Callable[[RunDir, Record], None] | None = None,
+) -> Outcome:
+    """A run from where it stands to its end, and its row.
+
+    Args:
+        config: of the run.
+        request: that asks for it: where boards are, and whether a finished run is run again.
+        run_dir: of the run.
+        registry: methods, scorers, observers.
+        progress: of the run.
+        place: of the run among others.
+        began: time since which a run is fresh: what another process has run since then is not run again.
+        check: called before the record comes onto a board that has it not; raises if it must not.
+
+    Raises:
+        BusyError: another process is at the run.
+        ClbenchError: the run failed.
+    """
+    fresh = request.fresh and not _is_newer(run_dir.record_path, began)
+    record = None if fresh else _finished(config, run_dir, progress)
+    repeated = record is not None
+    if record is None:
+        record, repeated = _execute(config, run_dir, registry, progress, place, fresh=fresh)
+    if run_dir.writable:
+        if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
+            check(run_dir, record)
+        publish(record, request.leaderboards_dir, registry)
+    return Outcome(record, run_dir, repeated=repeated)
+
+
+def _is_newer(path: Path, moment: float) -> bool:
+    """Whether there is a file that was written after a moment: by another process with the same command."""
+    try:
+        return path.stat().st_mtime > moment
+    except FileNotFoundError:
+        return False
+
+
+def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record | None:
+    """The record of a run that is over; what a kill after its last row left behind goes."""
+    record = run_dir.finished()
+    if record is None:
+        return None
+    if not config.runtime.keep_checkpoints and run_dir.checkpoints.is_dir():
+        with contextlib.suppress(RecordError), _held(run_dir):
+            run_dir.write_state(status="finished", error=None)
+            tidy(run_dir, keep_checkpoints=False)
+    if config.save_model and not (run_dir.path / "model").is_dir():
+        progress.say(f"{run_dir.run_id} is finished and kept no model; --fresh runs it again and keeps it")
+    now = code_hashes({"clbench": "clbench", **modules_of(config)})
+    if others := ", ".join(changed(record.provenance.get("code", {}), now)):
+        progress.say(f"{run_dir.run_id} is finished; the code of {others} has changed since: --fresh runs it again")
+    return record
+
+
+def _held(run_dir: RunDir) -> contextlib.AbstractContextManager[None]:
+    return run_dir.lock() if run_dir.writable else contextlib.nullcontext()
+
+
+def _execute(
+    config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, place: Place, *, fresh: bool
+) -> tuple[Record, bool]:
+    """A run's record, and whether another process has made it between our look and our lock."""
+    from clbench.engine.runner import execute
+
+    with _held(run_dir), progress.run(place), progress.shown():
+        record = None if fresh else run_dir.finished()
+        if record is not None:
+            return record, True
+        return execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh), False
+
+
+def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:
+    """Put a record where boards are made from, and make its board again."""
+    path = record.path(leaderboards_dir)
+    with atomic.lock(leaderboards_dir):
+        record.save(path)
+    registry.plugins.emit("clbench_result_saved", path=path, record=record.model_dump(mode="json"))
+    (done,) = leaderboard.update(
+        leaderboards_dir,
+        summaries=registry.summary_specs(),
+        board=record.board.name,
+        plugins=registry.plugins,
+        catalog=registry.catalog(),
+        indexed=True,
+    )
+    return done

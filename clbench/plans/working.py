@@ -1,0 +1,198 @@
+"""Carrying a plan out: one run after the other, beside other processes that are at the same plan.
+
+A run that is finished is found; one that another process is at is passed over, and come back to until it is finished
+or free; one that fails is told at the end, and stops nothing but what depends on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from clbench.base import atomic
+from clbench.base.errors import BusyError, RecordError, RunError
+from clbench.base.progress import Place, Progress
+from clbench.engine.carrying import Outcome, carry_out
+from clbench.methods.episodes import num_phases
+from clbench.plans.choosing import Choice, check_rule, choose, scored
+from clbench.plans.jobs import Arm, Job, jobs_of
+from clbench.plans.task import Launcher, task_of
+from clbench.plugins import trackers
+from clbench.plugins.registry import Registry
+from clbench.runs.record import Record
+from clbench.runs.rundir import RunDir
+from clbench.spec.wording import many
+
+AGAIN_SECONDS = 1.0  # between two looks at runs that other processes are at
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that failed, or a method of which nothing could be chosen.
+
+    Args:
+        name: the run's id, or the method's name.
+        error: why.
+    """
+
+    name: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a plan is carried out.
+
+    Args:
+        check: called before a record comes onto a board that has it not; raises if it must not.
+        fail_fast: whether the first failure ends all.
+        launcher: other processes that carry runs out; None: this one does.
+    """
+
+    check: Callable[[RunDir, Record], None] | None = None
+    fail_fast: bool = False
+    launcher: Launcher | None = None
+
+
+@dataclass
+class Worker:
+    """One process at a plan.
+
+    Args:
+        registry: methods, scorers, observers.
+        progress: of the runs.
+        how: see there.
+    """
+
+    registry: Registry
+    progress: Progress
+    how: How = How()
+    began: float = field(default_factory=time.time)
+    told: set[str] = field(default_factory=set)
+
+    def work(self, arms: Sequence[Arm]) -> Iterator[Outcome | Failure | Choice]:
+        """Run what is not finished yet; each run adds its row to its board before the next begins.
+
+        Raises:
+            ClbenchError: a folder cannot be written; or a run failed, under `fail_fast`.
+        """
+        self._check(arms)
+        left, undecided = jobs_of(arms), [arm for arm in arms if arm.trials]
+        ended: dict[str, Outcome | Failure] = {}
+        total = len(left) + sum(len(arm.jobs) for arm in undecided)
+        while left or undecided:
+            before = len(ended)
+            for job, wrong in self._each(left):
+                place = Place(job.run_id, len(ended) + 1, total, phases_of(job))
+                if (found := self._one(job, place, wrong=wrong)) is not None:
+                    ended[job.run_id] = found
+                    yield found
+            left = [job for job in left if job.run_id not in ended]
+            ready = [arm for arm in undecided if all(job.run_id in ended for job in arm.trial_jobs())]
+            undecided = [arm for arm in undecided if arm not in ready]
+            for arm in ready:
+                made = self._choose(arm, ended)
+                left += arm.chosen(made.point) if isinstance(made, Choice) else []
+                yield made
+            if len(ended) == before and left:
+                time.sleep(AGAIN_SECONDS)
+
+    def _check(self, arms: Sequence[Arm]) -> None:
+        for arm in arms:
+            if arm.search is not None:
+                check_rule(arm.search, self.registry.summary_specs())
+        request = next(job.request for arm in arms for job in (*arm.jobs, *arm.trial_jobs()))
+        trackers.attach(self.registry.plugins, many(request.track), runs_dir=request.runs_dir)
+        atomic.check_writable(request.runs_dir, option="--runs-dir")
+        atomic.check_writable(request.leaderboards_dir, option="--leaderboards-dir")
+
+    def _each(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, str | None]]:
+        """What is to be carried out here; or what has ended elsewhere, with what was wrong with it."""
+        if self.how.launcher is None:
+            yield from ((job, None) for job in jobs)
+            return
+        known = {job.run_id: job for job in jobs}
+        new = [job for job in jobs if job.request.fresh or not job.run_dir.record_path.is_file()]
+        yield from ((job, None) for job in jobs if job not in new)
+        for task, wrong in self.how.launcher.finish([task_of(job) for job in new]):
+            found = known[task.run_id].run_dir.record_path.is_file()
+            yield known[task.run_id], wrong or ("" if found else "left no record here: is the folder of runs shared?")
+
+    def _one(self, job: Job, place: Place, *, wrong: str | None) -> Outcome | Failure | None:
+        """A run's end, or None while another process is at it."""
+        try:
+            if wrong:
+                raise RunError(wrong)
+            if (reason := self._failed_elsewhere(job.run_dir)) is not None:
+                raise RunError(f"failed in another process: {reason}")
+            outcome = carry_out(
+                job.config,
+                job.request,
+                job.run_dir,
+                registry=self.registry,
+                progress=self.progress,
+                place=place,
+                began=self.began,
+                check=self.how.check,
+            )
+            return outcome if wrong is None else dataclasses.replace(outcome, repeated=False)
+        except BusyError as error:
+            if job.run_id not in self.told:
+                self.progress.say(f"{error}; run {place.number} of {place.of} is come back to")
+            self.told.add(job.run_id)
+            return None
+        except Exception as error:
+            if self.how.fail_fast:
+                raise
+            self.progress.say(f"{job.run_id} failed: {error}")
+            return Failure(job.run_id, error)
+
+    def _failed_elsewhere(self, run_dir: RunDir) -> str | None:
+        """Why a run failed since this process began; what had failed before is tried again."""
+        path = run_dir.path / "run.json"
+        try:
+            state = run_dir.state() if path.stat().st_mtime > self.began else {}
+        except (OSError, RecordError):
+            return None
+        return str(state.get("error")) if state.get("status") == "failed" else None
+
+    def _choose(self, arm: Arm, ended: dict[str, Outcome | Failure]) -> Choice | Failure:
+        assert arm.search is not None
+        specs = self.registry.summary_specs()
+        found = [[_matrix(ended[job.run_id]) for job in trial.jobs] for trial in arm.trials]
+        trials = [scored(one.point, made, arm.search, specs) for one, made in zip(arm.trials, found, strict=True)]
+        try:
+            return choose(arm.method, trials, arm.search, specs)
+        except RunError as error:
+            if self.how.fail_fast:
+                raise
+            return Failure(arm.method, error)
+
+
+def phases_of(job: Job) -> int:
+    """Of its run."""
+    return num_phases(job.config.choice.regime, len(job.config.plan.tasks))
+
+
+def _matrix(end: Outcome | Failure):  # noqa: ANN202
+    if isinstance(end, Failure):
+        return None
+    role = end.record.board.protocol["scorer"]
+    return end.record.matrix(role)
+
+
+def raise_failures(failures: Sequence[Failure], *, of: int) -> None:
+    """Nothing where nothing failed; the one failure as it was, several in one line.
+
+    Args:
+        failures: of a plan.
+        of: how many runs it has.
+    """
+    if len(failures) == 1:
+        raise failures[0].error
+    if failures:
+        listed = "; ".join(f"{one.name}: {str(one.error)[:200]}" for one in failures[:3])
+        more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+        raise RunError(f"{len(failures)} of {of} runs failed: {listed}{more}")
