@@ -37,6 +37,8 @@ def check(
     """Check a method on a small stream: it resumes, repeats, counts what it keeps, reads nothing forbidden.
 
     With --architecture: whether it runs on other architectures, or what it says where it cannot.
+
+    Example: clbench check sequential --property loads
     """
     from clbench import testing
     from clbench.base.errors import OptionError

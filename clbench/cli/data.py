@@ -39,7 +39,10 @@ def add(
     sha256: Annotated[str | None, typer.Option(help="The hash a zip must have [default: the official one].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Register an archive, verify it, and report what is known to be odd in it."""
+    """Register an archive, verify it, and report what is known to be odd in it.
+
+    Example: clbench data add trace TRACE-Benchmark.zip
+    """
     from clbench.base.errors import ClbenchError, DataError, unknown_name
     from clbench.cli import output
     from clbench.data import archive
@@ -114,7 +117,10 @@ def remove(
 
 
 def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """List registered archives."""
+    """List registered archives.
+
+    Example: clbench data ls
+    """
     from clbench.cli import output
     from clbench.data import archive
 
@@ -137,7 +143,10 @@ def stream(
     scorer: Annotated[str, typer.Option(help="How answers are scored (clbench ls scorers).")] = "stripped",
     hold_out: Annotated[int, typer.Option(help="Records to score on, at most a fifth.", min=1)] = 100,
 ) -> None:
-    """Make a stream of one task of a file of your own, with some records held out to score on."""
+    """Make a stream of one task of a file of your own, with some records held out to score on.
+
+    Example: clbench data stream q.csv --out q-stream
+    """
     from clbench.cli import output
     from clbench.plugins.own import write_stream
     from clbench.plugins.registry import registry
@@ -159,7 +168,10 @@ def look(
     split: Annotated[str | None, typer.Option(help="Of a folder of several splits.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show how a file is read and what a model sees of it: before training, not after it."""
+    """Show how a file is read and what a model sees of it: before training, not after it.
+
+    Example: clbench data look q.csv
+    """
     from dataclasses import asdict
 
     from clbench.cli import looking, output

@@ -21,7 +21,10 @@ def export(
     model: Annotated[str | None, typer.Option(help="The base model, where its name does not find it.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
 ) -> None:
-    """Write the model that a run trained, if it kept it or its checkpoints."""
+    """Write the model that a run trained, if it kept it or its checkpoints.
+
+    Example: clbench export trace-mini_mofo --out my-model
+    """
     from clbench.base import home
     from clbench.cli import output
     from clbench.engine import exporting

@@ -53,7 +53,10 @@ def forget(
     json: Annotated[bool, Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="No progress.")] = False,
 ) -> None:
-    """Ask two models the same records: what did the second one lose? Exit code 4 if anything."""
+    """Ask two models the same records: what did the second one lose? Exit code 4 if anything.
+
+    Example: clbench forget clbench/tiny my-model --probe facts --probe skills
+    """
     from clbench.base import consent
     from clbench.base.progress import make_progress
     from clbench.forgetting.forget import compare

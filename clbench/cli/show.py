@@ -33,7 +33,10 @@ def show(
     leaderboards_dir: Annotated[Path | None, typer.Option(help="Where boards are [default: leaderboards].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show a run: R with its base row, metrics, costs, warnings."""
+    """Show a run: R with its base row, metrics, costs, warnings.
+
+    Example: clbench show trace-mini_mofo --verify
+    """
     from clbench.base import home
     from clbench.base.errors import OptionError, RecordError
     from clbench.cli import output, results, verifying

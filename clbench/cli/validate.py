@@ -26,7 +26,10 @@ def validate(
     path: Annotated[Path | None, typer.Argument(help="A file or folder [default: all that are installed].")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Check files of tasks, streams, presets and groups of probes; every complaint names file and line."""
+    """Check files of tasks, streams, presets and groups of probes; every complaint names file and line.
+
+    Example: clbench validate pets.yaml
+    """
     from clbench.base.errors import ClbenchError
     from clbench.cli import output
     from clbench.plugins.registry import registry
