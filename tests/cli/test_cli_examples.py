@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 import typer
@@ -11,6 +13,7 @@ from clbench.cli import app
 from clbench.report.figures import KINDS
 
 pytest.importorskip("matplotlib")
+ROOT = Path(__file__).parents[2]
 RUNS = ("trace-mini_sequential_tiny_order1_s0", "trace-mini_mofo_tiny_order1_s0")
 SMALL = ["--dry-run", *(f"--set=stream.{split}_examples=4" for split in ("train", "test", "probe"))]
 OFF = {
@@ -65,6 +68,7 @@ def prepared(home, tmp_path, monkeypatch, make_record, clear_registry):
         (folder / "run.json").write_text(json.dumps({"run": run, "status": "finished", "config": {"seed": 0}}))
         record.save(folder / "record.json")
         record.save(record.path(home / "leaderboards"))
+    shutil.copytree(ROOT / "plans", tmp_path / "plans")
     (tmp_path / "r.json").write_text('{"matrix": [[0.5]]}')
     (tmp_path / "q.csv").write_text("prompt,answer\n" + "".join(f"q{n},a{n}\n" for n in range(40)))
     (tmp_path / "q.jsonl").write_text('{"prompt": "q", "answer": "a"}\n')
@@ -75,7 +79,9 @@ def prepared(home, tmp_path, monkeypatch, make_record, clear_registry):
 RUN = [name for name in COMMANDS if OFF.get(name, []) is not None]
 
 
-@pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow if one in ("run", "tune") else ()) for one in RUN])
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow if one in ("run", "tune") else ()) for one in RUN]
+)
 def test_the_example_runs(name, prepared, call):
     done = call(*example(COMMANDS[name]), *OFF.get(name, []))
     assert done.code == 0, done.err
