@@ -107,6 +107,8 @@ def _check_complete(adapted: Any, ref: ModelRef) -> None:
 
     with safe_open(Path(ref.adapter or "") / _WEIGHTS, framework="pt") as file:
         stored = set(file.keys())
+    for config in adapted.peft_config.values():
+        config.base_model_name_or_path = None  # PEFT would look for it on the Hub; its vocabulary is the model's own
     wanted = set(get_peft_model_state_dict(adapted))
     if stored != wanted:
         odd = sorted(stored ^ wanted)
