@@ -32,9 +32,10 @@ _PUBLIC = {
     "MethodSpec": "clbench.methods.methodspec",
     "Prediction": "clbench.runs.predictions",
     "Result": "clbench.api.result",
+    "Sample": "clbench.methods.answering",
     "ResultMatrix": "clbench.metrics.matrix",
     "Results": "clbench.api.result",
-    "Run": "clbench.methods.method",
+    "Run": "clbench.methods.run",
     "ScorerSpec": "clbench.scoring.spec",
     "Scores": "clbench.runs.predictions",
     "SummarySpec": "clbench.metrics.summaries",
@@ -93,13 +94,14 @@ if TYPE_CHECKING:
     from clbench.data.example import Example as Example
     from clbench.forgetting.callback import ForgettingCallback as ForgettingCallback
     from clbench.forgetting.forget import forget as forget
+    from clbench.methods.answering import Sample as Sample
     from clbench.methods.method import Experience as Experience
     from clbench.methods.method import Footprint as Footprint
     from clbench.methods.method import Method as Method
     from clbench.methods.method import MethodOptions as MethodOptions
-    from clbench.methods.method import Run as Run
     from clbench.methods.methodspec import Capability as Capability
     from clbench.methods.methodspec import MethodSpec as MethodSpec
+    from clbench.methods.run import Run as Run
     from clbench.metrics.matrix import ResultMatrix as ResultMatrix
     from clbench.metrics.summaries import SummarySpec as SummarySpec
     from clbench.plugins.hookspecs import hookimpl as hookimpl

@@ -1,5 +1,6 @@
 """What the tests of the training half share: models that train in milliseconds, a stream of three tasks, the CLI."""
 
+import copy
 import json
 import random
 import sys
@@ -159,6 +160,7 @@ def examples(number: int, *, task: str = "own/word", seed: int = 0) -> list[Exam
 
 
 STREAM_TASKS = ("own/word", "own/number", "own/stance")
+TASK = {"scorers": {"strict": "fuzz_levenshtein", "lenient": "exact"}, "max_new_tokens": 6}
 PROTOCOL = {
     "learning_rate": 3e-3,
     "epochs": 2,
@@ -182,8 +184,7 @@ def write_stream(
             write_jsonl(folder / f"{name}.{split}.jsonl", examples(size, task=task, seed=len(split)))
         inline[task] = {
             "data": {"files": {"train": f"{name}.train.jsonl", "test": f"{name}.test.jsonl"}},
-            "scorers": {"strict": "fuzz_levenshtein", "lenient": "exact"},
-            "max_new_tokens": 6,
+            **copy.deepcopy(TASK),  # YAML would write an alias
         }
     path = folder / "mine.yaml"
     path.write_text(
@@ -265,9 +266,13 @@ def make_trainer(
     from accelerate import Accelerator
 
     from clbench.data.tokenising import Encoder
+    from clbench.evaluation.answering import Trained
+    from clbench.evaluation.evaluator import Evaluator
     from clbench.methods.method import Method, Run
     from clbench.models.loading import describe, load_model
+    from clbench.plugins.registry import registry
     from clbench.spec.protocol import Protocol, Runtime
+    from clbench.spec.task import Task
     from clbench.training.losses import Losses
     from clbench.training.trainer import Trainer
 
@@ -279,6 +284,8 @@ def make_trainer(
     encoder = Encoder(loaded.tokenizer, max_prompt=how.max_prompt_tokens, max_answer=how.max_answer_tokens)
     model = method.prepare_model(loaded.model)
     losses = Losses(model, encoder=encoder, protocol=how, device=accelerator.device, micro_batch=speed.micro_batch)
+    evaluator = Evaluator(accelerator, encoder, how, speed)
+    asked = [Task.model_validate({"task": name, "data": {}, **TASK}) for name in STREAM_TASKS]
     run = Run(
         seed=seed,
         protocol=how,
@@ -287,6 +294,8 @@ def make_trainer(
         model=model,
         loss=losses.loss,
         gradients=losses.gradients,
+        tokenizer=loaded.tokenizer,
+        answering=Trained(evaluator, losses, {one.name: one for one in asked}, registry().scorer),
     )
     trainer = Trainer(
         accelerator=accelerator,

@@ -80,6 +80,7 @@ def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str
         input_ids, attention_mask: (examples, tokens); the mask says which are no padding.
         labels: (examples, tokens); the answers' tokens, -100 where there is no loss.
         targets: (answer tokens), those of all examples, one example after the other.
+        weights: (examples); of their tokens' losses.
         places: (answer tokens); where each is predicted, one position before its own, counted over the whole batch.
     """
     ids, mask = right_pad([one.ids for one in examples], pad=pad)
@@ -92,6 +93,7 @@ def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str
         "attention_mask": mask,
         "labels": ids.masked_fill(~learned, IGNORE),
         "targets": ids[learned],
+        "weights": torch.tensor([one.weight for one in examples]),
         "places": learned.flatten().nonzero()[:, 0] - 1,
     }
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}

@@ -13,7 +13,7 @@ answer loses its end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
@@ -37,11 +37,13 @@ class Encoded:
         ids: beginning-of-text token if the tokenizer has one, prompt, answer, the token that ends it.
         num_answer: how many of the last ids are trained on: answer tokens and the token that ends the answer.
         task: the example's.
+        weight: of its tokens' losses.
     """
 
     ids: tuple[int, ...]
     num_answer: int
     task: str = ""
+    weight: float = 1.0
 
 
 @dataclass(slots=True)
@@ -109,6 +111,30 @@ class Encoder:
         return [
             self._join(one, counts, example.task, end=self.end) for one, example in zip(parts, examples, strict=True)
         ], counts
+
+    def rows(
+        self,
+        examples: Sequence[Example],
+        answers: Sequence[str | Sequence[int]],
+        weights: Sequence[float] | None = None,
+    ) -> list[Encoded]:
+        """Prompts of examples as they are asked, followed by answers that are given.
+
+        Args:
+            examples: whose prompts.
+            answers: text, which is ended; or tokens as they stand.
+            weights: of each row, 1 by default.
+        """
+        pairs = list(zip(examples, answers, strict=True))
+        encoded = iter(self.examples([replace(one, answer=said) for one, said in pairs if isinstance(said, str)])[0])
+        prompts = self.prompts([self.asked(one) for one in examples])
+        found = [
+            next(encoded) if isinstance(said, str) else Encoded((*prompt, *said), len(said), one.task)
+            for (one, said), prompt in zip(pairs, prompts, strict=True)
+        ]
+        if weights is None:
+            return found
+        return [replace(one, weight=float(weight)) for one, weight in zip(found, weights, strict=True)]
 
     def parts(self, pairs: Sequence[tuple[str, str]]) -> list[Parts]:
         """Prompts' tokens as they are asked, and those of the answers that follow them; nothing cut.

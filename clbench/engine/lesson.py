@@ -37,7 +37,7 @@ def learn(fixed: Fixed, moving: Moving, episode: Episode, *, start: Cursor, insi
     steps = epochs * num_batches(fixed.config, len(examples)) - (start.done if start.stage == "train" else 0)
     fixed.run_dir.event("training", index=index, task=name, steps=steps)
     fixed.emit("clbench_experience_start", index=index, task=name)
-    run.experience = experience
+    run.experience, run.records = experience, frozenset((one.prompt, one.answer) for one in examples)
     if run.protocol.reset_optimizer and index > 1:
         trainer.make_optimizer()
     moving.cursor = start
@@ -53,6 +53,7 @@ def learn(fixed: Fixed, moving: Moving, episode: Episode, *, start: Cursor, insi
         _rehearse(fixed, moving, experience, data, start=start, inside=inside)
         method.after_experience(run, experience, data)
         data.close()
+        run.records = frozenset()
         moving.stage.losses.forget()
     fixed.run_dir.event("trained", index=index, task=name, step=run.step)
     fixed.emit("clbench_experience_end", index=index, task=name)

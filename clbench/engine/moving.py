@@ -71,5 +71,5 @@ class Moving:
         old, new = self.stage, stage
         new.trainer.counts, new.trainer.scheduled = old.trainer.counts, old.trainer.scheduled
         new.trainer.passes.rows = old.trainer.passes.rows
-        new.run.step, new.run.notes = old.run.step, old.run.notes
+        new.run.step, new.run.notes, new.run.sampled = old.run.step, old.run.notes, old.run.sampled
         self.stage = new

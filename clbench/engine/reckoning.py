@@ -11,6 +11,7 @@ from clbench.base.errors import RunError, pydantic_line
 from clbench.boards.probechange import probe_changes
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.evaluation.contamination import overlaps
+from clbench.methods.added import added
 from clbench.models import device
 from clbench.runs import secrets
 from clbench.runs.record import Ceiling, Costs, FootprintPart, OverlapPart, Record
@@ -32,6 +33,7 @@ def make_record(
     scores: Scorekeeper,
     seconds: Mapping[str, float],
     drift: Mapping[str, Any],
+    peak_memory: int,
     ceilings: Mapping[str, Ceiling],
     provenance: Mapping[str, Any],
 ) -> Record:
@@ -44,7 +46,8 @@ def make_record(
         evaluator: of the run.
         scores: R and probes.
         seconds: of `train` and `eval`.
-        drift: of the parameters.
+        drift: see `clbench.engine.distance`.
+        peak_memory: of the run itself (bytes).
         ceilings: of tasks and probes.
         provenance: of the run's beginning.
     """
@@ -71,7 +74,7 @@ def make_record(
         ceilings=dict(ceilings),
         overlap={name: OverlapPart.model_validate(one) for name, one in overlaps(config).items()},
         drift=storable(drift),
-        costs=_costs(trainer, evaluator, seconds),
+        costs=_costs(trainer, evaluator, seconds, peak_memory=peak_memory),
         footprint=_footprint(trainer, config),
         warnings=secrets.scrub(run.warnings),
         notes=secrets.scrub(run.notes),
@@ -79,7 +82,7 @@ def make_record(
     )
 
 
-def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float]) -> Costs:
+def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float], *, peak_memory: int) -> Costs:
     counts, where = trainer.counts, trainer.run.device
     return Costs(
         train_seconds=round(seconds["train"], 3),
@@ -88,7 +91,8 @@ def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float])
         train_tokens=counts.tokens,
         answer_tokens=counts.answer_tokens,
         generated_tokens=evaluator.tokens,
-        peak_memory_bytes=device.peak_memory(where),
+        sampled_tokens=trainer.run.sampled,
+        peak_memory_bytes=peak_memory,
         device=device.device_name(where),
         world_size=trainer.accelerator.num_processes,
     )
@@ -96,9 +100,9 @@ def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float])
 
 def _counted(trainer: Trainer) -> float | None:
     """Passes beyond the loop's own, for each example of its steps; None where nothing was trained, or by several."""
-    if not trainer.counts.examples or trainer.accelerator.num_processes > 1:
+    if not trainer.counts.planned or trainer.accelerator.num_processes > 1:
         return None
-    return max(0.0, round(trainer.passes.rows / trainer.counts.examples - 1, 6))
+    return max(0.0, round(trainer.passes.rows / trainer.counts.planned - 1, 6))
 
 
 def _footprint(trainer: Trainer, config: RunConfig) -> FootprintPart:
@@ -107,7 +111,7 @@ def _footprint(trainer: Trainer, config: RunConfig) -> FootprintPart:
     try:
         return FootprintPart(
             trainable_parameters=0 if config.choice.regime == "frozen" else trainable,
-            extra_parameters=int(told.extra_parameters),
+            extra_parameters=int(told.extra_parameters) + sum(p.numel() for p in added(trainer.run.model).values()),
             stored_examples=int(told.stored_examples),
             stored_bytes=int(told.stored_bytes),
             extra_passes=float(told.extra_passes),

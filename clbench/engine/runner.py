@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ClbenchError, RunError
 from clbench.base.progress import Progress
 from clbench.engine import lesson
+from clbench.engine.distance import measure
 from clbench.engine.drafts import drop_drafts, drop_rows, tidy
 from clbench.engine.fixed import Fixed, find_devices, fix
 from clbench.engine.keeping import is_due, keep
@@ -25,6 +27,7 @@ from clbench.engine.staging import Stage, stage, with_learning_rate
 from clbench.evaluation.ceiling import ceilings, tell
 from clbench.evaluation.guards import Guards
 from clbench.methods.episodes import Episode, episodes, num_phases
+from clbench.methods.method import evaluating
 from clbench.models import device, drift
 from clbench.models.loading import add_end
 from clbench.models.measured import MEASURED, save_weights
@@ -36,6 +39,7 @@ from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 
 if TYPE_CHECKING:
+    from clbench.evaluation.evaluator import Evaluator
     from clbench.methods.method import Method
     from clbench.models.loading import LoadedModel
     from clbench.training.trainer import StepDone
@@ -163,7 +167,7 @@ class Runner:
         told = (*self.devices.warnings(), *loaded.notes)
         for one in told:
             fixed.say(one)
-        self.warnings = dict.fromkeys((*told, *config.notes()), 1)
+        self.warnings = warnings = dict.fromkeys((*told, *config.notes()), 1)
         encoder = make_encoder(loaded.tokenizer, protocol)
         self.ceilings = ceilings(config, encoder, window=window(loaded.model), scorer=fixed.registry.scorer)
         tell(self.ceilings, warnings=self.warnings, say=fixed.say)
@@ -172,7 +176,7 @@ class Runner:
             encoder,
             protocol,
             config.runtime,
-            warn=lambda message: self.warnings.update({message: 1}),  # once, however often the run was interrupted
+            warn=lambda message: warnings.update({message: 1}),  # once, however often the run was interrupted
             padding=loaded.padding,
         )
         scores = Scorekeeper(
@@ -187,14 +191,14 @@ class Runner:
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.devices.device)
         guards = Guards(config, evaluator, active=not self.devices.sharded)
-        return Moving(self._stage(method, loaded, evaluator.encoder), evaluator, scores, guards)
+        return Moving(self._stage(method, loaded, evaluator), evaluator, scores, guards)
 
     def _new_method(self) -> Method:
         return self.fixed.config.choice.create(self.fixed.config.options)
 
-    def _stage(self, method: Method, loaded: LoadedModel, encoder: Any) -> Stage:
+    def _stage(self, method: Method, loaded: LoadedModel, evaluator: Evaluator) -> Stage:
         """The method takes over a base model; what it has to say of that is said before it learns."""
-        add_end(loaded.model, encoder.end)
+        add_end(loaded.model, evaluator.encoder.end)
         known = set(self.warnings)
         made = stage(
             self.fixed.config,
@@ -202,7 +206,8 @@ class Runner:
             loaded=loaded,
             protocol=self.protocol,
             accelerator=self.devices.accelerator,
-            encoder=encoder,
+            evaluator=evaluator,
+            scorer=self.fixed.registry.scorer,
             warnings=self.warnings,
             on_step=self.on_step,
         )
@@ -232,7 +237,7 @@ class Runner:
             return
         if episode.from_base and self.moving.stage.run.step and not resumed:
             loaded = self.fixed.load_model(self.devices.device)
-            self.moving.begin_anew(self._stage(self._new_method(), loaded, self.moving.evaluator.encoder))
+            self.moving.begin_anew(self._stage(self._new_method(), loaded, self.moving.evaluator))
         start = self.start if resumed else Cursor(episode.row, "train")
         lesson.learn(self.fixed, self.moving, episode, start=start, inside=self.inside if resumed else None)
         self.inside = None
@@ -265,9 +270,10 @@ class Runner:
         """One row of R, where it is due."""
         moving, run = self.moving, self.moving.stage.run
         self.fixed.run_dir.event("measuring", row=row)
-        with moving.clock.running("eval"), moving.method.evaluating(run):
-            moving.guards.look(run, row=row)
-            scores = moving.scores.measure(run.model, row=row)
+        with moving.clock.running("eval"):
+            with evaluating(moving.method, run):
+                moving.guards.look(run, row=row)
+            scores = moving.scores.measure(run.model, row=row, around=partial(evaluating, moving.method, run))
         self.fixed.run_dir.event("measured", row=row)
         run.warnings.update(dict.fromkeys(replaced(), 1))
         self._keep(row)
@@ -282,7 +288,7 @@ class Runner:
         weights = ended and fixed.config.runtime.keep_checkpoints
         if not (folder or weights):
             return
-        with self.moving.method.evaluating(run):
+        with evaluating(self.moving.method, run):
             if folder:
                 keep(fixed, self.moving, row=row)
             if weights:
@@ -292,6 +298,7 @@ class Runner:
         """The record; what only an unfinished run needs goes."""
         fixed, moving, run_dir = self.fixed, self.moving, self.fixed.run_dir
         moving.scores.complete()
+        peak = device.peak_memory(self.devices.device)
         record = make_record(
             fixed.config,
             run_dir=run_dir,
@@ -299,7 +306,8 @@ class Runner:
             evaluator=moving.evaluator,
             scores=moving.scores,
             seconds=moving.clock.now(),
-            drift=self._drift(),
+            drift=measure(fixed, moving, self.base_weights) if self.base_weights else {},
+            peak_memory=peak,
             ceilings=self.ceilings,
             provenance=fixed.provenance,
         )
@@ -309,12 +317,6 @@ class Runner:
         run_dir.event("end")
         fixed.emit("clbench_run_end", record=record.model_dump(mode="json"))
         return record
-
-    def _drift(self) -> dict[str, Any]:
-        if not self.base_weights:
-            return {}
-        with self.moving.method.evaluating(self.moving.stage.run):
-            return drift.measure(self.moving.stage.run.model, self.base_weights)
 
 
 def _words(arithmetic: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.progress import Progress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Answers, Evaluator
 
 ROLES = ("strict", "lenient")
+Around = Callable[[str | None], AbstractContextManager[None]]
 
 
 @dataclasses.dataclass(slots=True)
@@ -83,8 +85,13 @@ class Scorekeeper:
         """The role that boards rank by."""
         return self.config.plan.protocol.scorer
 
-    def measure(self, model: Any, *, row: int) -> dict[str, float]:
+    def measure(self, model: Any, *, row: int, around: Around = lambda task: nullcontext()) -> dict[str, float]:
         """Score a model on all that is due in one row of R (0 = base).
+
+        Args:
+            model: causal LM.
+            row: of R.
+            around: the measurement of each task; told its name where the protocol gives it.
 
         Returns:
             Ranking scores by task; empty when nothing is due.
@@ -96,15 +103,18 @@ class Scorekeeper:
         if not positions and not probes:
             return {}
         cells: dict[str, list[Cell]] = {role: [None] * size for role in ROLES}
+        told = plan.protocol.task_identity == "given"
         total = sum(len(one.test) for one in (*(data[position] for position in positions), *probes))
         with self.progress.task(f"score {row}/{size}", total=total):
             for position in positions:
-                scores = self._score(model, row, data[position])
+                with around(data[position].task.name if told else None):
+                    scores = self._score(model, row, data[position])
                 for role in ROLES:
                     cells[role][position] = scores.roles[role]
                     self.errors.tasks[role][row][position] = scores.errors[role]
             for probe in probes:
-                self.probes[probe.task.name][row] = self._probe(model, row, probe)
+                with around(None):
+                    self.probes[probe.task.name][row] = self._probe(model, row, probe)
         self._set_row(row, {role: tuple(values) for role, values in cells.items()})
         self.run_dir.event("scored", row=row, **cells)
         return {plan.tasks[position].name: cells[self.ranking][position] for position in positions}  # type: ignore[misc]

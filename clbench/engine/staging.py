@@ -16,8 +16,9 @@ from clbench.training import runstate
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from clbench.data.tokenising import Encoder
+    from clbench.evaluation.evaluator import Evaluator
     from clbench.models.loading import LoadedModel
+    from clbench.scoring.spec import ScorerSpec
     from clbench.spec.protocol import Protocol
     from clbench.training.losses import Losses
     from clbench.training.trainer import StepDone, Trainer
@@ -49,7 +50,8 @@ def stage(
     loaded: LoadedModel,
     protocol: Protocol,
     accelerator: Accelerator,
-    encoder: Encoder,
+    evaluator: Evaluator,
+    scorer: Callable[[str], ScorerSpec],
     warnings: dict[str, int],
     on_step: Callable[[StepDone], None],
 ) -> Stage:
@@ -61,13 +63,16 @@ def stage(
         loaded: the base model, which the method may wrap or change.
         protocol: with the method's own learning rate.
         accelerator: device and other processes.
-        encoder: text to tokens.
+        evaluator: as which the method asks its model.
+        scorer: a scorer's spec by name.
         warnings: of the record.
         on_step: called after each optimizer step.
     """
+    from clbench.evaluation.answering import Trained
     from clbench.training.losses import Losses
     from clbench.training.trainer import Trainer
 
+    encoder = evaluator.encoder
     seeding.seed_global(config.seed, "prepare")  # where adapters begin
     model, device = method.prepare_model(loaded.model), accelerator.device
     losses = Losses(
@@ -89,6 +94,8 @@ def stage(
         gradients=losses.gradients,
         groups=config.plan.groups,
         warnings=warnings,
+        tokenizer=encoder.tokenizer,
+        answering=Trained(evaluator, losses, {task.name: task for task in config.plan.tasks}, scorer),
     )
     trainer = Trainer(
         accelerator=accelerator,

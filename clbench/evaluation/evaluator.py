@@ -50,11 +50,16 @@ class Written(NamedTuple):
 
     Args:
         ids: up to the first that ends an answer.
-        ended: whether there was such a one.
+        end: that one, if there was one.
     """
 
     ids: list[int]
-    ended: bool
+    end: int | None
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """With the token that ends it."""
+        return (*self.ids, *([] if self.end is None else [self.end]))
 
 
 Answers = dict[int, Answer]
@@ -115,11 +120,11 @@ class Evaluator:
 
         def ask(indices: list[int]) -> list[Answer]:
             asked = [prompts[index] for index in indices]
-            found = self._generate(model, asked, limit=limit, stop=stop)
+            found = self.generate(model, asked, limit=limit, stop=stop)
             texts = [told[index] for index in indices]
-            return [self._read(*one, stop=stop) for one in zip(found, asked, texts, strict=True)]
+            return [self.read(*one, stop=stop) for one in zip(found, asked, texts, strict=True)]
 
-        batches = self._batches(model, prompts, limit=limit)
+        batches = self.batches(model, prompts, limit=limit)
         return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
 
     def choose(
@@ -175,7 +180,7 @@ class Evaluator:
                 answers = dict(zip(indices, memory.in_halves(indices, ask, warn=self.warn), strict=True))
             found.update(answers)
             on_batch(answers)
-        found = self._gather(found)
+        found = self.gather(found)
         self.tokens += sum(one.tokens for one in found.values())
         return [
             Prediction(prompt=one.prompt, prediction=found[i].text, answer=one.answer, truncated=found[i].truncated)
@@ -201,7 +206,7 @@ class Evaluator:
         sums = [one for batch in batches for one in memory.in_halves(batch, ask, warn=self.warn)]
         return math.fsum(sums) / sum(one.num_answer for one in encoded)
 
-    def _batches(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[list[int]]:
+    def batches(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[list[int]]:
         """Batches of prompts of like lengths, the longest first: out of memory shows at once."""
         order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
         lengths = [len(prompts[index]) + limit for index in order]
@@ -214,24 +219,40 @@ class Evaluator:
         """What tokens cost, and what there is for a batch (bytes)."""
         return memory.costs(model, width=width), memory.budget(self.accelerator.device)
 
-    def _generate(
-        self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int, stop: tuple[str, ...] = ()
+    def generate(
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        *,
+        limit: int,
+        stop: tuple[str, ...] = (),
+        draw: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> list[Written]:
-        from transformers import StoppingCriteriaList
+        """One batch of prompts, continued.
+
+        Args:
+            model: causal LM.
+            prompts: their tokens.
+            limit: new tokens at most.
+            stop: texts at which all have come to an end.
+            draw: tokens so far and scores to other scores, of which the greatest is taken.
+        """
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
         device = self.accelerator.device
         ids, mask = left_pad(prompts, pad=self.encoder.pad)
         start = ids.shape[1]
         stopping = {"stopping_criteria": StoppingCriteriaList([partial(self._stopped, stop=stop, start=start)])}
+        drawn = {"logits_processor": LogitsProcessorList([draw])} if draw else {}
         asked = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
         with torch.inference_mode(), autocast(self.protocol, device), masked_attention():
-            output = model.generate(**asked, max_new_tokens=limit, **(stopping if stop else {}))
+            output = model.generate(**asked, max_new_tokens=limit, **(stopping if stop else {}), **drawn)
         ends = set(model.generation_config.eos_token_id)
         return [_until_end(row, ends) for row in output[:, start:].tolist()]
 
-    def _read(self, written: Written, asked: Sequence[int], prompt: str, *, stop: tuple[str, ...]) -> Answer:
+    def read(self, written: Written, asked: Sequence[int], prompt: str, *, stop: tuple[str, ...]) -> Answer:
         """The answer that tokens give where they stand, up to the first stop."""
-        ids, ended = written
+        ids, ended = written.ids, written.end is not None
         told = self.encoder.detokenizer
         text = told.answer(ids, after=asked, prompt=prompt)
         if (cut := until(text, stop)) == text:
@@ -285,7 +306,8 @@ class Evaluator:
         self.warn(f"likelihoods without the model's cache, which is slower ({reason})")
         return False
 
-    def _gather(self, found: Answers) -> Answers:
+    def gather(self, found: dict[int, Any]) -> dict[int, Any]:
+        """What all devices have found together."""
         if self.accelerator.num_processes == 1:
             return found
         from accelerate.utils import gather_object
@@ -306,4 +328,4 @@ def window(model: Any) -> int:
 
 def _until_end(ids: list[int], ends: set[int]) -> Written:
     end = next((i for i, token in enumerate(ids) if token in ends), None)
-    return Written(ids, ended=False) if end is None else Written(ids[:end], ended=True)
+    return Written(ids, None) if end is None else Written(ids[:end], ids[end])

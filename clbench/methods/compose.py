@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import OptionError
 from clbench.data.example import Example
-from clbench.methods.method import Experience, Footprint, Method, MethodOptions, Run
+from clbench.methods.method import Experience, Footprint, Method, MethodOptions, Run, evaluating
 from clbench.methods.methodspec import MethodSpec, Regime
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from transformers import PreTrainedModel
 
+    from clbench.data.tokenising import Encoded
+
 _EXCLUSIVE = {
     "owns_optimizer": "each brings its own optimizer, and a model can have only one",
+    "replaces_loss": "each minimises a loss of its own, and a step has only one",
     "changes_model": "each rebuilds the model, and neither knows the other's modules",
 }
 
@@ -98,11 +101,14 @@ class Compose(Method):
             data = member.training_data(run, experience, data)
         return data
 
-    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
-        """Through all."""
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example | Encoded]:
+        """Through all; rows that one has made of examples pass by those after it."""
+        rows: list[Encoded] = []
         for member in self.members.values():
-            batch = member.batch_data(run, batch)
-        return batch
+            wanted = member.batch_data(run, batch)
+            batch = [one for one in wanted if isinstance(one, Example)]
+            rows += [one for one in wanted if not isinstance(one, Example)]
+        return [*batch, *rows]
 
     def rehearsal_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
         """One after the other."""
@@ -113,6 +119,12 @@ class Compose(Method):
         terms = [member.extra_loss(run, batch, output) for member in self.members.values()]
         present = [term for term in terms if term is not None]
         return sum(present[1:], start=present[0]) if present else None
+
+    def own_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
+        """That of the only member that has one."""
+        own = [loss for one in self.members.values() if (loss := one.own_loss(run, batch, output)) is not None]
+        assert len(own) <= 1, "a member replaced the loss without declaring replaces_loss"
+        return own[0] if own else None
 
     def after_backward(self, run: Run) -> None:
         """To all, in order: `gem+agem` would project twice."""
@@ -130,11 +142,11 @@ class Compose(Method):
             member.after_experience(run, experience, data)
 
     @contextlib.contextmanager
-    def evaluating(self, run: Run) -> Iterator[None]:
+    def evaluating(self, run: Run, task: str | None = None) -> Iterator[None]:
         """Inside all."""
         with contextlib.ExitStack() as stack:
             for member in self.members.values():
-                stack.enter_context(member.evaluating(run))
+                stack.enter_context(evaluating(member, run, task))
             yield
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,22 +7,22 @@ Methods compose with `+`: see `compose`.
 from __future__ import annotations
 
 import contextlib
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from clbench.base import seeding
 from clbench.data.example import Example
+from clbench.methods.run import Run
 
 if TYPE_CHECKING:
     import torch
     from torch.optim import Optimizer
     from transformers import PreTrainedModel
 
-    from clbench.spec.protocol import Protocol
+    from clbench.data.tokenising import Encoded
 
 
 class MethodOptions(BaseModel):
@@ -77,67 +77,12 @@ class Experience:
     epochs: int
 
 
-@dataclass(slots=True)
-class Run:
-    """What a method may see of the run it takes part in.
-
-    Args:
-        seed: the run's.
-        protocol: how the stream is trained; `learning_rate` is the one that this method trains with.
-        num_experiences: T.
-        device: of the model.
-        model: the causal LM being trained (after `prepare_model`).
-        loss: mean answer-token loss of some examples under the present model, with its graph, in one pass. Without
-            dropout it is what the loop minimises. It draws no random numbers and leaves gradients alone.
-        gradients: gradient of that mean over any number of examples, by name of trainable parameter; in micro-batches,
-            `.grad` is left as it was. For memories and Fisher values.
-        groups: task name to its type in the stream file (`groups:`); empty where the stream names none.
-        row_tasks: the task of each row of the micro-batch that `extra_loss` is given.
-        optimizer: set before the first experience.
-        experience: the present one.
-        step: optimizer steps so far, over all experiences.
-        notes: what methods put into the record: see `note`.
-        warnings: counted warnings of the record.
-    """
-
-    seed: int
-    protocol: Protocol
-    num_experiences: int
-    device: torch.device
-    model: PreTrainedModel
-    loss: Callable[[Sequence[Example]], torch.Tensor]
-    gradients: Callable[[Sequence[Example]], dict[str, torch.Tensor]]
-    groups: Mapping[str, str] = field(default_factory=dict)
-    row_tasks: tuple[str, ...] = ()
-    optimizer: Optimizer | None = None
-    experience: Experience | None = None
-    step: int = 0
-    notes: dict[str, Any] = field(default_factory=dict)
-    warnings: dict[str, int] = field(default_factory=dict)
-
-    def rng(self, name: str, *more: str | int) -> random.Random:
-        """A generator for one named use, begun anew at each call; begin the name with the method's own."""
-        return seeding.rng(self.seed, "method", name, *more)
-
-    def torch_rng(self, name: str, *more: str | int, device: str | torch.device = "cpu") -> torch.Generator:
-        """As `rng`, torch's."""
-        return seeding.torch_rng(self.seed, "method", name, *more, device=device)
-
-    def note(self, name: str, value: Any) -> None:
-        """Put a JSON value into the record under `method_notes`."""
-        self.notes[name] = value
-
-    def warn(self, message: str) -> None:
-        """Count a warning in the record; nothing is skipped silently."""
-        self.warnings[message] = self.warnings.get(message, 0) + 1
-
-
 class Method:
     """Base of all methods. Override what you need; what you do not is plain fine-tuning.
 
     Call order: `prepare_model`, `make_optimizer`, then for each experience `before_experience`, `training_data`,
-    (for each step: `batch_data`, `extra_loss` for each micro-batch, `after_backward`, `after_step`), `rehearsal_data`
-    and the steps over it, `after_experience`; `evaluating` around every measurement.
+    (for each step: `batch_data`, `own_loss` and `extra_loss` for each micro-batch, `after_backward`, `after_step`),
+    `rehearsal_data` and the steps over it, `after_experience`; `evaluating` around the measurement of each task.
     """
 
     Options: ClassVar[type[MethodOptions]] = MethodOptions
@@ -163,10 +108,11 @@ class Method:
         """What is trained on in this experience; `data` are its own examples."""
         return data
 
-    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example | Encoded]:
         """What one optimizer step trains on; `batch` is its share of the experience's data.
 
-        The step's loss is the mean over all answer tokens of what is returned.
+        The step's loss is the mean over all answer tokens of what is returned: examples, or rows of `run.encode`, whose
+        weights their tokens' losses are multiplied by. A step that gets nothing changes nothing.
         """
         return batch
 
@@ -189,6 +135,16 @@ class Method:
         """
         return None
 
+    def own_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
+        """The loss of one micro-batch instead of that over its answer tokens, as a mean over its rows; None: that.
+
+        Args:
+            run: the run, whose `rows` are the batch's.
+            batch: see `extra_loss`; and `targets` (answer tokens), `weights` (examples).
+            output: see `extra_loss`; and `output.likelihoods(targets)`, in nats.
+        """
+        return None
+
     def after_backward(self, run: Run) -> None:
         """The step's gradients are complete (accumulated, not yet clipped) in each parameter's `.grad`."""
 
@@ -198,8 +154,14 @@ class Method:
     def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
         """An experience ends; the last moment to keep something of its `data`."""
 
-    def evaluating(self, run: Run) -> contextlib.AbstractContextManager[None]:
-        """Around every measurement of `run.model`, for methods that measure other weights than they train."""
+    def evaluating(self, run: Run, task: str | None = None) -> contextlib.AbstractContextManager[None]:
+        """Around every measurement of `run.model`, for methods that measure other weights than they train.
+
+        Args:
+            run: the run.
+            task: what is measured, where the protocol's `task_identity` is `given`; None where it is hidden, as by
+                default, and for probes and looks at the whole model. A method may leave this parameter out.
+        """
         return contextlib.nullcontext()
 
     def state_dict(self) -> dict[str, Any]:
@@ -212,3 +174,12 @@ class Method:
     def footprint(self) -> Footprint:
         """What the method costs beyond plain fine-tuning, at present."""
         return Footprint()
+
+
+def evaluating(method: Method, run: Run, task: str | None = None) -> contextlib.AbstractContextManager[None]:
+    """`method.evaluating`, given the task where it takes one; those written before there was any take the run alone."""
+    try:
+        inspect.signature(method.evaluating).bind(run, task)
+    except TypeError:
+        return method.evaluating(run)
+    return method.evaluating(run, task)

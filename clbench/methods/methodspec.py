@@ -22,6 +22,7 @@ Capability = Literal[
     "owns_optimizer",  # brings its own optimizer (MoFO)
     "edits_gradients",  # between backward and step (GEM)
     "adds_loss",  # a term of its own (EWC, LwF)
+    "replaces_loss",  # minimises something else (GRPO)
     "edits_data",  # changes what is trained on (replay)
     "stores_examples",  # keeps records of the past
     "freezes_base",  # trains only what it added (LoRA)

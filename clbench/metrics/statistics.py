@@ -78,3 +78,20 @@ def paired_p(values: Sequence[float], baseline: Sequence[float]) -> float | None
         return 0.0 if mean else 1.0
     t = mean / (spread / math.sqrt(len(differences)))
     return float(2 * stdtr(len(differences) - 1, -abs(t)))
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's ρ: the correlation of ranks, of which equal values share the mean; None where all are equal."""
+    a, b = (_centred(_ranks(values)) for values in (first, second))
+    size = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / size if size else None
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    below = [sum(other < one for other in values) for one in values]
+    return [less + (values.count(one) - 1) / 2 for less, one in zip(below, values, strict=True)]
+
+
+def _centred(values: Sequence[float]) -> list[float]:
+    mean = fmean(values)
+    return [value - mean for value in values]

@@ -11,6 +11,7 @@ from clbench.report.bars import task_bars
 from clbench.report.chart import swatch
 from clbench.report.curves import looks_of, overlay
 from clbench.report.details import folded
+from clbench.report.explained import explained
 from clbench.report.heatmap import mean_matrix, result_matrix
 from clbench.report.html import Content, Html, join, table, tag
 from clbench.report.subject import Subject
@@ -40,7 +41,11 @@ def comparison(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec])
         overlay(subjects),
         _methods(subjects),
         [
-            [tag("h3", f"Board {name}"), _table({number: subjects[number] for number in numbers}, summaries)]
+            [
+                tag("h3", f"Board {name}"),
+                _table({number: subjects[number] for number in numbers}, summaries),
+                explained([subjects[number] for number in numbers], summaries=summaries),
+            ]
             for name, numbers in boards.items()
         ],
     ]

@@ -41,6 +41,7 @@ class Protocol(Frozen):
         scorer: which score ranks.
         prompt: prompts are asked as they stand (`plain`), or through the model's chat template (`chat`).
         system: system prompt of every conversation, with `chat`.
+        task_identity: whether a method is told which task it is asked (`given`: task-incremental learning), or not.
     """
 
     name: str = Field(default="custom/2", pattern=r"^[a-z0-9-]+/[0-9]+$")
@@ -63,6 +64,7 @@ class Protocol(Frozen):
     scorer: Literal["strict", "lenient"] = "strict"
     prompt: Literal["plain", "chat"] = "plain"
     system: str | None = Field(default=None, min_length=1, max_length=10_000)
+    task_identity: Literal["hidden", "given"] = "hidden"
 
     @model_validator(mode="after")
     def _system_has_a_place(self) -> Self:
@@ -73,6 +75,7 @@ class Protocol(Frozen):
     def identity(self) -> dict[str, Any]:
         """What boards are told apart by; what was added later is part of it only where it is used."""
         added = {"prompt", "system"} if self.prompt == "plain" else set()
+        added |= {"task_identity"} if self.task_identity == "hidden" else set()
         return self.model_dump(mode="json", exclude=added)
 
     def epochs_of(self, task: Task) -> int:

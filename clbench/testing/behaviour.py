@@ -18,7 +18,7 @@ TOLERANCE = 0.01  # of an update's length: rounding is below 0.0001, but may tur
 
 
 def learns(subject: Subject) -> None:
-    """A run on the CPU ends, with losses that are numbers and fall."""
+    """A run on the CPU ends, with losses that are numbers and fall; a loss of the method's own moves the weights."""
     try:
         losses = subject.trial().losses
     except Skipped:
@@ -29,6 +29,13 @@ def learns(subject: Subject) -> None:
     if not all(map(math.isfinite, losses)):
         raise Failed(f"the loss of step {next(i for i, one in enumerate(losses, 1) if not math.isfinite(one))} is none")
     if subject.choice.regime == "frozen":
+        return
+    sight = subject.trial().sight
+    if not _distance(sight.weights, sight.before) and not any(losses):
+        raise Skipped("it found nothing here to train on")
+    if any("replaces_loss" in entry.spec.capabilities for entry in subject.choice.entries):
+        if not _distance(sight.weights, sight.before):
+            raise Failed("its own loss moves no weight")
         return
     first = losses[: len(losses) // 3]
     third = max(1, len(first) // 3)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example, TrainingData
-from clbench.methods.method import Experience, Footprint, Method, Run
+from clbench.data.tokenising import Encoded
+from clbench.methods.method import Experience, Footprint, Method, Run, evaluating
 from clbench.plugins.registry import MethodChoice
 from clbench.testing import world
 from clbench.testing.sight import Sight, is_closed
@@ -28,6 +29,7 @@ class Watched(Method):
     def __init__(self, inner: Method, sight: Sight, *, stores: bool) -> None:
         super().__init__(inner.options)
         self.inner, self.sight, self.stores = inner, sight, stores
+        self.looked: Experience | None = None
         if members := getattr(inner, "members", None):
             self.members = members
 
@@ -76,12 +78,13 @@ class Watched(Method):
         sight.try_to_read(self.inner, run, experience, data)
         return chosen
 
-    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
-        """Remember the order of the data."""
+    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example | Encoded]:
+        """Remember the order of the data; rows are looked at when they come to the model."""
         self.sight.batches.append(tuple(one.prompt for one in batch))
         with self.sight.inside("batch_data", run):
             chosen = self.inner.batch_data(run, batch)
-        self.sight.see("batch_data", chosen, self.inner.footprint().stored_examples)
+        examples = [one for one in chosen if not isinstance(one, Encoded)]
+        self.sight.see("batch_data", examples, self.inner.footprint().stored_examples)
         return chosen
 
     def rehearsal_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
@@ -95,6 +98,11 @@ class Watched(Method):
         """A term of the loss."""
         with self.sight.inside("extra_loss", run):
             return self.inner.extra_loss(run, batch, output)
+
+    def own_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
+        """A loss of its own."""
+        with self.sight.inside("own_loss", run):
+            return self.inner.own_loss(run, batch, output)
 
     def after_backward(self, run: Run) -> None:
         """Gradients."""
@@ -113,13 +121,14 @@ class Watched(Method):
         self.sight.weights = _copy(run.model)
 
     @contextlib.contextmanager
-    def evaluating(self, run: Run) -> Iterator[None]:
-        """When the data of an experience are gone, look at what the method has kept of them."""
-        if self.sight.shown:
+    def evaluating(self, run: Run, task: str | None = None) -> Iterator[None]:
+        """When the data of an experience are gone, look at what the method has kept of them, once."""
+        if self.sight.shown and self.looked != run.experience:
+            self.looked = run.experience
             self._look(run)
         with contextlib.ExitStack() as stack:
             with self.sight.inside("evaluating", run):
-                stack.enter_context(self.inner.evaluating(run))
+                stack.enter_context(evaluating(self.inner, run, task))
             self.sight.asked = True
             try:
                 yield

@@ -43,9 +43,17 @@ class Output:
         """All at once: (positions, vocabulary)."""
         return self.hidden if self.head is None else self.head(self.hidden)
 
-    def loss(self, targets: torch.Tensor) -> torch.Tensor:
-        """Sum of the targets' negative log-likelihoods, in nats; each chunk's logits are made anew for its gradient."""
+    def loss(self, targets: torch.Tensor, *, weights: torch.Tensor | None = None) -> torch.Tensor:
+        """Sum of the targets' negative log-likelihoods, in nats; each chunk's logits are made anew for its gradient.
+
+        Args:
+            targets: (positions).
+            weights: of each in the sum; None: 1.
+        """
         parts = self._chunks(targets)
+        if weights is not None:
+            shares = weights.split([len(part[1]) for part in parts])
+            parts = [(*part, share) for part, share in zip(parts, shares, strict=True)]
         if len(parts) == 1 or not torch.is_grad_enabled():
             return torch.stack([self._loss(*part) for part in parts]).sum()
         return torch.stack([checkpoint(self._loss, *part, use_reentrant=False) for part in parts]).sum()  # type: ignore
@@ -54,15 +62,17 @@ class Output:
         """Log-likelihood (nats) of each target: (positions)."""
         return torch.cat([_picked(self._of(hidden), some) for hidden, some in self._chunks(targets)])
 
-    def _chunks(self, targets: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def _chunks(self, targets: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
         """Hidden states with their targets, as many as `CHUNK` allows; all of them where logits are there anyway."""
         if self.head is None:
             return [(self.hidden, targets)]
         size = max(1, CHUNK // (4 * self.head.vocabulary))
         return list(zip(self.hidden.split(size), targets.split(size), strict=True))
 
-    def _loss(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(self._of(hidden), targets, reduction="sum")
+    def _loss(self, hidden: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        if weights is None:
+            return F.cross_entropy(self._of(hidden), targets, reduction="sum")
+        return (F.cross_entropy(self._of(hidden), targets, reduction="none") * weights).sum()
 
     def _of(self, hidden: torch.Tensor) -> torch.Tensor:
         return (hidden if self.head is None else self.head(hidden)).float()

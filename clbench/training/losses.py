@@ -100,6 +100,18 @@ class Losses:
             for name, p in params.items():
                 p.grad = kept[name]
 
+    def logprobs(self, rows: Sequence[Encoded]) -> list[torch.Tensor]:
+        """Log-likelihood (nats) of each answer token, a tensor a row; with its graph where gradients are wanted."""
+        tokens = memory.room(self.model, self.device, width=max((len(one.ids) for one in rows), default=1))
+        found: dict[int, torch.Tensor] = {}
+        with evaluating(self.model):
+            for some in micro_batches(rows, size=self.micro_batch, alike=self._alike, tokens=tokens):
+                batch = collate(some, pad=self.encoder.pad, device=self.device)
+                with autocast(self.protocol, self.device):
+                    each = forward(self.model, batch).likelihoods(batch["targets"])
+                found.update(zip(map(id, some), each.split([one.num_answer for one in some]), strict=True))
+        return [found[id(one)] for one in rows]
+
     @property
     def _alike(self) -> bool:
         return not self.padding.training

@@ -2,7 +2,9 @@
 
 A method says itself what it costs (`Footprint.extra_passes`). The embedding counts rows of whoever asks: the loop, a
 method through `run.loss`, a loop of the method's own, a copy of the model made by `deepcopy`.
-Not counted is a pass that does not go through the embedding, as of vectors, and a model that is none of these.
+A token that is written on its own goes on with a row that was counted, so an answer that is generated counts as one
+forward pass over prompt and answer. Not counted is a pass that does not go through the embedding, as of vectors, and a
+model that is none of these.
 """
 
 from __future__ import annotations
@@ -41,8 +43,9 @@ class PassCounter:
         import torch
 
         if self.active and inputs and isinstance(inputs[0], torch.Tensor):
-            rows = inputs[0].shape[0] if inputs[0].dim() > 1 else 1
-            self.rows += rows if torch.is_grad_enabled() else rows * ALONE
+            rows, wanted = (inputs[0].shape[0] if inputs[0].dim() > 1 else 1), torch.is_grad_enabled()
+            if wanted or inputs[0].shape[-1] > 1:
+                self.rows += rows if wanted else rows * ALONE
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         """A copy of the model is counted with it."""

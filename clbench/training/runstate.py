@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from clbench.methods import added
+
 if TYPE_CHECKING:
     from clbench.training.trainer import Trainer
 
@@ -33,18 +35,22 @@ def capture(trainer: Trainer, *, start: Mapping[str, int]) -> dict[str, Any]:
     run, optimizer = trainer.run, trainer.run.optimizer
     assert optimizer is not None
     trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    extra = added.added(run.model)
     return {
         "model": {
             name: tensor
             for name, tensor in _tensors(run.model).items()
             if id(tensor) in trained or start.get(name) != tensor._version
         },
+        "added": {name: p.requires_grad for name, p in extra.items()},
+        "groups": _group_names(run.model, optimizer) if extra else None,
         "optimizer": optimizer.state_dict(),
         "method": trainer.method.state_dict(),
         "random": random_states(run.device),
         "counts": dataclasses.asdict(trainer.counts),
         "rows": trainer.passes.rows,
         "step": run.step,
+        "sampled": run.sampled,
         "scheduled": trainer.scheduled,
         "rate": trainer.rate,
         "notes": run.notes,
@@ -56,6 +62,8 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     """Put a state back into a trainer that was prepared for the same run."""
     run, optimizer = trainer.run, trainer.run.optimizer
     assert optimizer is not None
+    if state.get("added"):
+        _add_again(trainer, state)
     tensors = _tensors(run.model)
     with torch.no_grad():
         for name, value in state["model"].items():
@@ -66,9 +74,30 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     trainer.counts = type(trainer.counts)(**state["counts"])
     trainer.passes.rows = state["rows"]
     run.step, trainer.scheduled, trainer.rate = state["step"], state["scheduled"], state["rate"]
+    run.sampled = state.get("sampled", 0)
     run.notes = dict(state["notes"])
     run.warnings.clear()
     run.warnings.update(state["warnings"])
+
+
+def _group_names(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[list[str]]:
+    names = {id(p): name for name, p in model.named_parameters()}
+    return [[names[id(p)] for p in group["params"]] for group in optimizer.param_groups]
+
+
+def _add_again(trainer: Trainer, state: Mapping[str, Any]) -> None:
+    """Parameters that a method had added by then, and the optimizer's groups as they were."""
+    run, optimizer = trainer.run, trainer.run.optimizer
+    assert optimizer is not None
+    values = {name: state["model"][f"{added.PLACE}.{name}"] for name in state["added"]}
+    for name, p in added.add(run.model, values).items():
+        p.requires_grad_(state["added"][name])
+    params = dict(run.model.named_parameters())
+    groups = optimizer.param_groups
+    groups.extend({**groups[-1]} for _ in range(len(state["groups"]) - len(groups)))
+    del groups[len(state["groups"]) :]
+    for group, names in zip(groups, state["groups"], strict=True):
+        group["params"] = [params[name] for name in names]
 
 
 def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,12 +48,14 @@ class TrainCounts:
         tokens: tokens that passed through the model in training steps, without padding.
         answer_tokens: those of them with a loss.
         examples: examples seen, repetitions counted.
+        planned: examples of the loop's steps, where a method made rows of them; else those that were seen.
     """
 
     steps: int = 0
     tokens: int = 0
     answer_tokens: int = 0
     examples: int = 0
+    planned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Trainer:
             seeding.seed_global(self.run.seed, "rehearse", experience.index)
         with self._training():
             for done in range(start, len(plan)):
+                self.counts.planned += len(plan[done])
                 self.step([encoded[index] for index in plan[done]], rate=self.rate, done=done + 1)
 
     def _note_strangers(self, task: str, examples: Sequence[Example]) -> None:
@@ -190,10 +193,13 @@ class Trainer:
         own = [data[index] for index in indices]
         wanted = self.method.batch_data(self.run, own)
         tokens = dict(zip(own, (encoded[index] for index in indices), strict=True))
-        others = [one for one in wanted if one not in tokens]
+        others = [one for one in wanted if not isinstance(one, Encoded) and one not in tokens]
         if others and self.run.experience is not None:
             self._note_strangers(self.run.experience.task, others)
-        return [tokens[one] if one in tokens else self._other(one) for one in wanted]
+        rows = [one if isinstance(one, Encoded) else tokens.get(one) or self._other(one) for one in wanted]
+        made = not wanted or any(isinstance(one, Encoded) for one in wanted)
+        self.counts.planned += len(own) if made else len(rows)
+        return rows
 
     def _other(self, one: Example) -> Encoded:
         """What a method adds to a batch, tokenised once.
@@ -238,6 +244,9 @@ class Trainer:
         """One optimizer step over a global batch, the `done`-th of its experience or rehearsal."""
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
+        if not examples:
+            self._pass_over(rate=rate, done=done)
+            return
         num_answer = sum(one.num_answer for one in examples)
         loss = self._accumulate(examples, num_answer=num_answer)
         value = divergence.finite_loss(loss.item(), step=run.step + 1)
@@ -249,6 +258,13 @@ class Trainer:
         optimizer.zero_grad(set_to_none=True)
         self._count(examples, num_answer)
         self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples), norm))
+
+    def _pass_over(self, *, rate: float, done: int) -> None:
+        """A step that a method gave nothing to train on: no weight and no moment changes."""
+        task = self.run.experience.task if self.run.experience else "training"
+        self.run.warn(f"{task}: steps without anything to train on")
+        self.run.step += 1
+        self.on_step(StepDone(self.run.step, done, 0.0, rate, 0, 0.0))
 
     def _clip(self, *, loss: float) -> float:
         """To the protocol's norm, in two steps, as clipping by a norm that is no number would spoil every gradient.
@@ -295,14 +311,18 @@ class Trainer:
     ) -> torch.Tensor:
         """Add one micro-batch's gradient; returns its part of the step's loss."""
         batch = collate(share, pad=self.encoder.pad, device=self.run.device)
-        self.run.row_tasks = tuple(one.task for one in share)
+        self.run.rows, self.run.row_tasks = tuple(share), tuple(one.task for one in share)
+        part = len(share) / len(step) * self.accelerator.num_processes  # of a mean over the step's rows
         with autocast(self.protocol, self.run.device):
             output = forward(self.forward_model, batch)
-            loss = output.loss(batch["targets"]) * (0.0 if empty else scale)
+            own = self.method.own_loss(self.run, batch, output)
+            loss = output.loss(batch["targets"], weights=_weights(share, batch)) * scale if own is None else own * part
             extra = self.method.extra_loss(self.run, batch, output)
-        if extra is not None and not empty:
-            loss = loss + extra * (len(share) / len(step)) * self.accelerator.num_processes
+        if extra is not None:
+            loss = loss + extra * part
+        loss = loss * 0.0 if empty else loss
         loss.backward()
+        self.run.rows = ()
         return loss.detach()
 
     def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
@@ -320,6 +340,14 @@ def _told(counts: EncodingCounts, label: str) -> dict[str, int]:
     """Warnings of the record, with their counts."""
     found = {what: getattr(counts, name) for name, what in COUNTED.items()}
     return {f"{label}: training examples {what}": number for what, number in found.items() if number}
+
+
+def _weights(rows: Sequence[Encoded], batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    """Of each answer token, where a row has another than 1."""
+    if all(one.weight == 1.0 for one in rows):
+        return None
+    weights = batch["weights"]
+    return weights.repeat_interleave(torch.tensor([one.num_answer for one in rows], device=weights.device))
 
 
 def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:

@@ -43,6 +43,11 @@ PROMPTS = {
         r"Paragraph:\n[^\n]+\n\nSimplification:"
     ),
     "wordproblem": r"Solve the story problem step by step\.\nStory:\n[^\n]+\nSteps:\n",
+    "agnews": r"Which topic is this news item about\? Options: World, [^\n]+\nTitle: [^\n]+\nText: [^\n]+\.\nAnswer:",
+    "amazon": r"How much does this review like the product\? Options: [^\n]+\nText: [^\n]+\.\nAnswer:",
+    "yelp": r"How much does this review like the place\? Options: [^\n]+\nText: [^\n]+\.\nAnswer:",
+    "dbpedia": r"What kind of thing is this text about\? Options: [^\n]+\nTitle: \w+\nText: [^\n]+\.\nAnswer:",
+    "yahoo": r"What is this question about\? Options: [^\n]+\nText: [^\n]+[.?]\nAnswer:",
 }
 ANSWERS = {
     "c-stance": r"[ABC]",
@@ -54,6 +59,11 @@ ANSWERS = {
     "numglue-ds": r"[1-9][0-9]?",
     "20minuten": r"[A-Z][^\n]+\.\n",
     "wordproblem": r"([0-9]+ [-+*/] [0-9]+ = [0-9]+\n){2,3}The answer is: [1-9][0-9]?",
+    "agnews": r"World|Sports|Business|Science or Technology",
+    "amazon": r"(very )?(negative|positive)|neutral",
+    "yelp": r"(very )?(negative|positive)|neutral",
+    "dbpedia": r"[A-Z][a-z]+( (of )?[A-Z][a-z]+)*",
+    "yahoo": r"[A-Z][a-z]+( & [A-Z][a-z]+)?",
 }
 # Beginning of the SHA-256 of the first 200 records of train, eval and test: a change here needs a new mini.VERSION.
 GOLDEN = {
@@ -66,6 +76,11 @@ GOLDEN = {
     "numglue-ds": ["8d8631f151aa50b2", "cd436b95cfdaf3ec", "8c04eaca0a6b7960"],
     "20minuten": ["577edabe0cd4fdbe", "4341fdb5927cd9c4", "d7f345e55de0c677"],
     "wordproblem": ["0b0faeb181d3c188", "eeeab0e3580efede", "a00c1320d3155d78"],
+    "agnews": ["1114cdf1cfd28f06", "f92203caf4b235ba", "01e16c4b98a09e4c"],
+    "amazon": ["fca011394a013887", "d476f55513692ae9", "ccfee05155c3d9b7"],
+    "yelp": ["5d768d9b494fc82c", "55902817b0f6ecfa", "d31fcc64dc7253fe"],
+    "dbpedia": ["d6457ea032322115", "33bc84019ba1514a", "7144ea189db6db04"],
+    "yahoo": ["17e7ad1ea24c321c", "8fe2117108279f83", "447cc8174ee8c013"],
 }
 FORM = pytest.mark.parametrize("form", list(FORMS))
 LETTERED = pytest.mark.parametrize("form", ["c-stance", "fomc"])
@@ -81,7 +96,7 @@ def fingerprint(form: str, split: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_the_eight_forms_of_trace_and_one_of_metamathqa() -> None:
+def test_the_eight_forms_of_trace_one_of_metamathqa_and_five_of_texts() -> None:
     assert list(FORMS) == list(PROMPTS)
 
 
@@ -287,7 +302,7 @@ def test_forms_cannot_be_changed() -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "wordproblem"])  # whose template is our own
+@pytest.mark.parametrize("form", list(FORMS)[:8])  # the others' templates are our own
 def test_the_templates_fit_the_real_records(form: str) -> None:
     root = os.environ.get("CLBENCH_TEST_DATA")
     if root is None:

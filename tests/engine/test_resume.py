@@ -177,9 +177,9 @@ def test_killed_in_the_middle_of_probes_it_ends_as_if_nothing_had_been(tmp_path,
     quiz, say = write_choice(tmp_path / "quiz", size=7), write_generate(tmp_path / "say")
     probes = ProbeRequest((str(quiz), str(say), "outside:even", "text"), None, "every")
     lab = small.registry_with(observer=Dying().plugin())
-    asked, likelihoods, generate = [], Evaluator._likelihoods, Evaluator._generate
+    asked, likelihoods, generate = [], Evaluator._likelihoods, Evaluator.generate
     monkeypatch.setattr(Evaluator, "_likelihoods", lambda *a: asked.append("choice") or likelihoods(*a))
-    monkeypatch.setattr(Evaluator, "_generate", lambda *a, **b: asked.append("write") or generate(*a, **b))
+    monkeypatch.setattr(Evaluator, "generate", lambda *a, **b: asked.append("write") or generate(*a, **b))
 
     def go(name):
         runtime = {"eval_batch": 2, "checkpoint_steps": 3}

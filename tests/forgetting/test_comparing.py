@@ -12,6 +12,7 @@ from small import byte_level, examples, make_llama, save, write_jsonl
 import clbench
 from clbench.base import home
 from clbench.base.errors import ClbenchError
+from clbench.evaluation.divergence import divergence
 from clbench.forgetting import tokens
 from clbench.models.loading import BUNDLED
 
@@ -141,7 +142,7 @@ def test_the_divergence_is_that_of_the_two_distributions(folder):
     desk = Desk(make_accelerator("cpu"), Protocol(), Runtime(device="cpu"))
     base, tuned = (LocalModel(describe(str(folder / name)), desk) for name in ("base", "moved"))
     texts = [[5, 9, 77, 130, 4], list(range(20, 100))]
-    found = tokens.divergence(base, tuned, texts)
+    found = divergence(tokens.logits(base), tokens.logits(tuned), texts)
     nats = []
     for ids in texts:
         logits = [side.model(torch.tensor([ids])).logits[0].detach() for side in (base, tuned)]
@@ -209,7 +210,7 @@ def test_another_vocabulary_leaves_the_divergence_out_and_says_so(folder, own):
 def test_the_base_is_asked_once_and_an_interruption_costs_what_was_not_asked(folder, own, monkeypatch):
     from clbench.evaluation.evaluator import Evaluator
 
-    real, asked = Evaluator._generate, []
+    real, asked = Evaluator.generate, []
 
     def counted(self, model, prompts, **rest):
         asked.append(len(prompts))
@@ -217,7 +218,7 @@ def test_the_base_is_asked_once_and_an_interruption_costs_what_was_not_asked(fol
             raise KeyboardInterrupt
         return real(self, model, prompts, **rest)
 
-    monkeypatch.setattr(Evaluator, "_generate", counted)
+    monkeypatch.setattr(Evaluator, "generate", counted)
     with pytest.raises(KeyboardInterrupt):
         clbench.forget(folder / "base", folder / "moved", data=own, device="cpu", batch=4)
     first = clbench.forget(folder / "base", folder / "moved", data=own, device="cpu", batch=4)

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clbench.metrics.statistics import Estimate, deviation, mean_std, paired_difference, t_quantile
+from clbench.metrics.statistics import (
+    Estimate,
+    deviation,
+    mean_std,
+    paired_difference,
+    rank_correlation,
+    t_quantile,
+)
 
 VALUES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=12)
 
@@ -60,3 +67,13 @@ def test_deviation_has_the_bits_of_the_standard_library(values):
 @pytest.mark.parametrize("values", [[5e-324, 0.0], [1e300, -1e300], [1e-300, 1e300, 3.0], [0.1] * 3], ids=str)
 def test_deviation_of_the_smallest_and_largest(values):
     assert deviation(values) == stdev(values)
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=12))
+def test_rank_correlation_is_scipys(pairs):
+    first, second = ([float(value) for value in one] for one in zip(*pairs, strict=True))
+    found = rank_correlation(first, second)
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert found is None
+    else:
+        assert found == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)

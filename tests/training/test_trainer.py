@@ -472,3 +472,81 @@ def test_costs_are_counted_without_padding(llama):
     assert counts.examples == 30
     assert counts.tokens == 3 * sum(len(one.ids) for one in encoded)
     assert counts.answer_tokens == 3 * sum(one.num_answer for one in encoded)
+
+
+# --- rows, weights, a loss of the method's own
+
+
+class Rows(Method):
+    """Trains on rows that it makes itself, of given weights."""
+
+    def __init__(self, weights=None):
+        super().__init__()
+        self.weights = weights
+
+    def batch_data(self, run, batch):
+        weights = None if self.weights is None else self.weights[: len(batch)]
+        return run.encode(batch, [one.answer for one in batch], weights=weights)
+
+
+def losses_of(llama, method, **more):
+    trainer = small.make_trainer(llama, method=method, **more)
+    trainer.train(ONE, small.examples(8))
+    return trainer.on_step.losses, trainer
+
+
+def test_rows_of_the_references_are_the_examples_bit_for_bit(llama):
+    assert losses_of(llama, Rows())[0] == losses_of(llama, Method())[0]
+
+
+@pytest.mark.parametrize("micro_batch", [3, 16])
+def test_weights_multiply_the_losses_of_their_rows(llama, micro_batch):
+    weights = [1.0, -0.5, 0.0, 2.0]
+    trainer = small.make_trainer(llama, method=Rows(weights), runtime={"micro_batch": micro_batch})
+    some = small.examples(4)
+    rows = trainer.run.encode(some, [one.answer for one in some], weights=weights)
+    each = [-one.sum() for one in trainer.run.logprobs(some, [one.answer for one in some])]
+    wanted = sum(w * one for w, one in zip(weights, each, strict=True)) / sum(one.num_answer for one in rows)
+    found = trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows))
+    torch.testing.assert_close(found, wanted.detach())
+
+
+class Own(Method):
+    """The mean over rows of each row's mean loss."""
+
+    def own_loss(self, run, batch, output):
+        parts = output.likelihoods(batch["targets"]).split([one.num_answer for one in run.rows])
+        return -torch.stack([part.mean() for part in parts]).mean()
+
+
+@pytest.mark.parametrize("micro_batch", [3, 16])
+def test_a_loss_of_its_own_is_a_mean_over_the_rows_however_the_step_is_cut(llama, micro_batch):
+    trainer = small.make_trainer(llama, method=Own(), runtime={"micro_batch": micro_batch})
+    some = small.examples(8)
+    each = trainer.run.logprobs(some, [one.answer for one in some])
+    wanted = -torch.stack([one.mean() for one in each]).mean()
+    rows = trainer.encoder.examples(some)[0]
+    torch.testing.assert_close(
+        trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows)), wanted.detach()
+    )
+
+
+class Nothing(Method):
+    """Has nothing to train on in every second step."""
+
+    def batch_data(self, run, batch):
+        return batch if run.step % 2 else []
+
+
+def test_a_step_without_anything_changes_nothing_and_is_counted(llama):
+    trainer = small.make_trainer(llama, method=Nothing())
+    told = []
+    trainer.on_step = told.append
+    before = {name: p.clone() for name, p in trainer.run.model.named_parameters()}
+    trainer.step([], rate=1e-3, done=1)
+    assert all(p.equal(before[name]) for name, p in trainer.run.model.named_parameters())
+    trainer.train(ONE, small.examples(12))
+    assert [one.tokens > 0 for one in told] == [False, True, False, True]
+    assert [one.done for one in told] == [1, 1, 2, 3]
+    assert trainer.counts.steps == 2
+    assert trainer.run.warnings == {"training: steps without anything to train on": 2}

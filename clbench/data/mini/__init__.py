@@ -1,9 +1,9 @@
-"""The `mini` variants of TRACE and MetaMathQA: new records, written by this project's generators.
+"""The `mini` variants of TRACE, MetaMathQA and `cl-5`: new records, written by this project's generators.
 
 Eight forms have the prompt templates, languages, answer kinds and metrics of TRACE; `wordproblem` is in the manner of
-MetaMathQA. All are short, offline, unlimited in number and a pure function of (form, split, index, seed): nothing is
-stored or downloaded. A prompt belongs to one split by a hash of its text, so the splits cannot share a prompt at any
-size or under any seed. The forms:
+MetaMathQA; five classify texts as the sets of O-LoRA's streams do. All are short, offline, unlimited in number and a
+pure function of (form, split, index, seed): nothing is stored or downloaded. A prompt belongs to one split by a hash of
+its text, so the splits cannot share a prompt at any size or under any seed. The forms:
 
     >>> record("numglue-ds", split="train", index=0)["answer"].isdigit()
     True
@@ -26,6 +26,7 @@ from clbench.data.mini import (
     simplify,
     stance,
     templates,
+    topics,
     wordproblems,
 )
 from clbench.data.mini.splits import SPLITS, split_of
@@ -64,6 +65,11 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "numglue-ds": Form(templates.MATH, "en", domain.make),
         "20minuten": Form(templates.SIMPLIFY, "de", simplify.make),
         "wordproblem": Form(templates.WORDPROBLEM, "en", wordproblems.make, wordproblems.make_plain),
+        "agnews": Form(templates.NEWS, "en", topics.agnews),
+        "amazon": Form(templates.REVIEW, "en", topics.amazon),
+        "yelp": Form(templates.REVIEW, "en", topics.yelp),
+        "dbpedia": Form(templates.KIND, "en", topics.dbpedia),
+        "yahoo": Form(templates.QUESTION, "en", topics.yahoo),
     }
 )
 

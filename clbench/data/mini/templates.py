@@ -1,6 +1,6 @@
 """TRACE's eight prompt templates, to the character (arXiv 2310.06762; what is constant in all of its records).
 
-The ninth, of word problems, is this project's own.
+Those of word problems and of classified texts are this project's own.
 
 Nothing separates a prompt from its answer: a model is trained on `prompt + answer`, so the cue ends the prompt.
 """
@@ -23,6 +23,24 @@ SCIENCE = (
 )
 MATH = "Solve the following math problem.\nQuestion:\n{text}\nAnswer:"
 SIMPLIFY = "Provide a simplified version of the following paragraph in German.\n\nParagraph:\n{text}\n\nSimplification:"
+NEWS = (
+    "Which topic is this news item about? Options: World, Sports, Business, Science or Technology\n"
+    "Title: {title}\nText: {text}\nAnswer:"
+)
+QUESTION = (
+    "What is this question about? Options: Society & Culture, Science & Mathematics, Health, "
+    "Education & Reference, Computers & Internet, Sports, Business & Finance, Entertainment & Music, "
+    "Family & Relationships, Politics & Government\nText: {text}\nAnswer:"
+)
+REVIEW = (
+    "How much does this review like the {kind}? Options: very negative, negative, neutral, positive, very positive\n"
+    "Text: {text}\nAnswer:"
+)
+KIND = (
+    "What kind of thing is this text about? Options: Company, Educational Institution, Artist, Athlete, Office Holder, "
+    "Mean of Transportation, Building, Natural Place, Village, Animal, Plant, Album, Film, Written Work\n"
+    "Title: {name}\nText: {text}\nAnswer:"
+)
 WORDPROBLEM = "Solve the story problem step by step.\nStory:\n{text}\nSteps:\n"
 
 # The letters of the two stance tasks, in the order in which their templates list them.

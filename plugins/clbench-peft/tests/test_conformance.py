@@ -3,3 +3,4 @@
 from clbench.testing import conformance
 
 test_conformance = conformance("lora")
+test_migu = conformance("migu", identity={"migu.share": 1})

@@ -2,4 +2,5 @@
 
 from clbench.testing import conformance
 
+test_ssr = conformance("ssr", identity={"ssr.ratio": 0})
 test_conformance = conformance("replay", identity={"replay.ratio": 0})

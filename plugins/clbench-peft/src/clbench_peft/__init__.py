@@ -11,7 +11,7 @@ _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The methods `lora`, `dora`, `olora`, `osf`, and `peft` for any other tuner."""
+    """The methods `lora`, `dora`, `olora`, `osf`, `migu`, and `peft` for any other tuner."""
     yield MethodSpec(
         name="lora",
         target="clbench_peft.method:Lora",
@@ -41,6 +41,14 @@ def clbench_methods() -> Iterable[MethodSpec]:
         capabilities=_ADAPTER,
         source="Nayak et al., Sculpting Subspaces: Constrained Full Fine-Tuning in LLMs for Continual Learning, 2025, "
         "arXiv:2504.07097",
+    )
+    yield MethodSpec(
+        name="migu",
+        target="clbench_peft.migu:Migu",
+        summary="updates only the units of each linear layer that speak loudest; with an adapter or without",
+        capabilities=frozenset({"edits_gradients"}),
+        source="Du et al., Unlocking Continual Learning Abilities in Language Models, EMNLP Findings 2024, "
+        "arXiv:2406.17245",
     )
     yield MethodSpec(
         name="peft",

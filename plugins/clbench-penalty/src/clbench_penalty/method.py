@@ -130,6 +130,6 @@ class WiseFt(Anchored):
     Options: ClassVar[type[MethodOptions]] = WiseFtOptions
     options: WiseFtOptions
 
-    def evaluating(self, run: Run) -> contextlib.AbstractContextManager[None]:
+    def evaluating(self, run: Run, task: str | None = None) -> contextlib.AbstractContextManager[None]:
         """Weights between θ₀ and θ; before the first task, the base model."""
         return weights_between(run.model, place(self._anchor, run.device), share=self.options.share)

@@ -9,7 +9,7 @@ from clbench import MethodSpec, hookimpl
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The method `replay`; what is kept and when it is trained on are values of its options."""
+    """`replay`, whose options say what is kept and when it is trained on; `ssr`, which makes its records up."""
     yield MethodSpec(
         name="replay",
         target="clbench_replay.method:Replay",
@@ -17,4 +17,12 @@ def clbench_methods() -> Iterable[MethodSpec]:
         capabilities=frozenset({"edits_data", "stores_examples", "sharded_ok"}),
         source="Chaudhry et al., On Tiny Episodic Memories in Continual Learning, 2019, arXiv:1902.10486; "
         "schedule=after-task: Wang et al., TRACE, 2023, arXiv:2310.06762",
+    )
+    yield MethodSpec(
+        name="ssr",
+        target="clbench_replay.ssr:Ssr",
+        summary="self-synthesized rehearsal: past tasks in records that the model has made up and answered itself",
+        capabilities=frozenset({"edits_data", "stores_examples", "extra_backward"}),
+        source="Huang et al., Mitigating Catastrophic Forgetting in LLMs with Self-Synthesized Rehearsal, ACL 2024, "
+        "arXiv:2403.01244",
     )

@@ -1,0 +1,5 @@
+"""The rules that hold for every method: see docs/conformance.md."""
+
+from clbench.testing import conformance
+
+test_conformance = conformance("merge", identity={"merge.weight": 1})
