@@ -13,7 +13,7 @@ from clbench.base import atomic
 from clbench.base.errors import RecordError
 from clbench.base.progress import Place
 from clbench.boards import leaderboard
-from clbench.engine.drafts import tidy
+from clbench.engine.drafts import is_tidy, tidy
 from clbench.engine.fixed import modules_of
 from clbench.plugins.registry import Registry
 from clbench.runs.record import Record
@@ -103,10 +103,11 @@ def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record 
     record = run_dir.finished()
     if record is None:
         return None
-    if not config.runtime.keep_checkpoints and run_dir.checkpoints.is_dir():
+    keep = config.runtime.keep_checkpoints
+    if not is_tidy(run_dir, keep_checkpoints=keep):
         with contextlib.suppress(RecordError), _held(run_dir):
             run_dir.write_state(status="finished", error=None)
-            tidy(run_dir, keep_checkpoints=False)
+            tidy(run_dir, keep_checkpoints=keep)
     if config.save_model and not (run_dir.path / "model").is_dir():
         progress.say(f"{run_dir.run_id} is finished and kept no model; --fresh runs it again and keeps it")
     now = code_hashes({"clbench": "clbench", **modules_of(config)})

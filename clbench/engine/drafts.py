@@ -27,12 +27,21 @@ def drop_rows(folder: Path, *, after: int) -> None:
             path.unlink(missing_ok=True)
 
 
+def is_tidy(run_dir: RunDir, *, keep_checkpoints: bool) -> bool:
+    """Whether nothing is left that only an unfinished run needs."""
+    return not (_parts(run_dir) or (run_dir.checkpoints.is_dir() and not keep_checkpoints))
+
+
 def tidy(run_dir: RunDir, *, keep_checkpoints: bool) -> None:
     """Remove what only an unfinished run needs."""
     if not run_dir.writable:
         return
-    if not keep_checkpoints:
-        run_dir.drop_checkpoints()
-    for path in run_dir.path.glob("predictions/*/*.part"):
+    for path in _parts(run_dir):
         path.unlink(missing_ok=True)
     atomic.drop_temporary(run_dir.path)
+    if not keep_checkpoints:
+        run_dir.drop_checkpoints()
+
+
+def _parts(run_dir: RunDir) -> list[Path]:
+    return sorted(run_dir.path.glob("predictions/*/*.part"))

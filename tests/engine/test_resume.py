@@ -260,18 +260,19 @@ def test_predictions_that_changed_while_a_run_stood_still_are_found(run, kill, t
     assert run(fresh=True).record.footprint.stored_examples == 9
 
 
-def test_what_a_kill_after_the_last_row_left_behind_goes_with_the_next_command(run):
-    first = run(runtime={"keep_checkpoints": True})
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("left", ["draft", "checkpoint", "both"])
+def test_what_a_kill_after_the_last_row_left_behind_goes_with_the_next_command(run, keep, left):
+    first = run(runtime={"keep_checkpoints": left != "draft" or keep})
     folder = first.run_dir.path
     part = folder / "predictions" / "03" / "own-word.part"
-    part.write_text("[]")
+    if left != "checkpoint":
+        part.write_text("[]")
     first.run_dir.write_state(status="running")
-    assert run(runtime={"keep_checkpoints": True}).repeated
-    assert part.exists(), "who keeps checkpoints keeps all"
-    assert run().repeated
-    assert not (folder / "checkpoints").exists()
+    assert run(runtime={"keep_checkpoints": keep}).repeated
     assert not part.exists()
-    assert first.run_dir.state()["status"] == "finished"
+    assert (folder / "checkpoints").exists() == keep
+    assert first.run_dir.state()["status"] == ("running" if keep and left == "checkpoint" else "finished")
 
 
 def test_code_that_changed_between_kill_and_resume_is_named(run, kill, monkeypatch, capsys):
