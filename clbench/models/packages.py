@@ -6,12 +6,13 @@ only the one file with the expected SHA-256 is kept, below `CLBENCH_HOME`.
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from clbench.base import home
@@ -115,7 +116,8 @@ def _unpack(requirement: str, folder: Path) -> Path:
 
 
 def _installer() -> list[str]:
-    if importlib.util.find_spec("pip"):
+    with contextlib.suppress(PackageNotFoundError):
+        version("pip")
         return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     if uv := shutil.which("uv"):
         return [uv, "pip"]

@@ -146,7 +146,8 @@ class Worker:
         except Exception as error:
             if self.how.fail_fast:
                 raise
-            self.progress.say(f"{job.run_id} failed: {error}")
+            if place.of > 1:  # one alone is told at the end
+                self.progress.say(f"{job.run_id} failed: {error}")
             return Failure(job.run_id, error)
 
     def _failed_elsewhere(self, run_dir: RunDir) -> str | None:

@@ -63,7 +63,7 @@ def _attempt(one: Family, done: Trial, *, trains: bool) -> Attempt:
         return Attempt(one.name, "fails", one_line(error))
     if not all(map(math.isfinite, done.losses)):
         return Attempt(one.name, "fails", "a loss is no number")
-    moved = not all(done.sight.weights[name].equal(old) for name, old in done.sight.before.items())
-    if trains and any(done.losses) and not moved:
+    weights, before = done.sight.weights, done.sight.before
+    if trains and any(done.losses) and all(weights[name].equal(old) for name, old in before.items()):
         return Attempt(one.name, "fails", "no weight has changed")
     return Attempt(one.name, "works")

@@ -154,9 +154,11 @@ def test_trace_on_generated_records_says_so(call, llama, home):
     assert board.startswith("trace-mini_small-llama_")
 
 
-def test_trace_means_the_archive_once_it_is_added(call, llama, home, tmp_path):
+def test_trace_means_the_same_once_the_archive_is_added_and_a_variant_is_called_by_name(call, llama, home, tmp_path):
     assert call("data", "add", "trace", small.write_archive(tmp_path, variant="1000")).code == 0
-    arguments = ("run", "--stream", "trace", "--model", llama, "--plugin", "frozen", "--dry-run")
+    plain = call("run", "--stream", "trace", "--model", llama, "--plugin", "frozen", "--dry-run")
+    assert plain.out.startswith("stream trace:mini (generated records), 8 tasks, protocol mini/1")
+    arguments = ("run", "--stream", "trace:1000", "--model", llama, "--plugin", "frozen", "--dry-run")
     assert call(*arguments).out.startswith("stream trace:1000 (official archive), 8 tasks, protocol trace-paper-ft/2")
     assert call(*arguments, "--set", "stream.test_examples=1", "--json").json["plan"][0]["prompts"] == 8
 

@@ -57,4 +57,5 @@ def test_an_argument_can_be_left_out_by_an_implementation():
     manager.add_hookspecs(hookspecs)
     manager.register(Plugin())
     manager.check_pending()
-    assert manager.hook.clbench_step_end(run_id="r", step=1, loss=0.5, learning_rate=1e-3, tokens=10) == [0.5]
+    told = {"run_id": "r", "step": 1, "loss": 0.5, "learning_rate": 1e-3, "tokens": 10, "gradient_norm": 2.0}
+    assert manager.hook.clbench_step_end(**told) == [0.5]

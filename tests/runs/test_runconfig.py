@@ -161,6 +161,7 @@ def test_all_that_can_change_a_number_changes_the_run(config):
             "reset_optimizer": True,
             "evaluate": "ends",
             "scorer": "lenient",
+            "task_identity": "given",
         },
         "caps": {"train_examples": 2, "test_examples": 1, "shuffle": 5},
     }
