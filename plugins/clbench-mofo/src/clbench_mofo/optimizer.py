@@ -13,17 +13,21 @@ step t:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from clbench.base.errors import RunError
+from clbench_mofo import fast
 from clbench_mofo.slices import Scope, Slice
 from clbench_mofo.threads import few_as_one
 from clbench_mofo.update import Decay, Score, Shares, select, update_moments, update_params
+
+if TYPE_CHECKING:
+    from clbench_mofo.compiled import Compiled
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -55,6 +59,8 @@ class MofoAdamW(torch.optim.Optimizer):
     generator: torch.Generator | None = None
     measure: bool = False
     """Whether steps count into `shares`, which costs them some time."""
+
+    _pass: Compiled | None = None
 
     def __init__(
         self,
@@ -111,8 +117,9 @@ class MofoAdamW(torch.optim.Optimizer):
             self._check_gradients()
             for group in self.param_groups:
                 slices = [self._slice(p, group) for p in group["params"] if p.grad is not None and p.numel()]
-                update_moments(slices, betas=group["betas"])
-                chosen = select(slices, group, self.generator)
+                others = slices if self.measure else self._compiled(slices, group)
+                update_moments(others, betas=group["betas"])
+                chosen = select(others, group, self.generator)
                 update_params(chosen, group, self.shares if self.measure else None)
         self.shares.steps += self.measure
         return loss
@@ -133,6 +140,15 @@ class MofoAdamW(torch.optim.Optimizer):
             f"mofo: {what} at optimizer step {done + 1}: training has diverged; "
             "lower protocol.learning_rate, or use protocol.precision=fp32"
         )
+
+    def _compiled(self, slices: Sequence[Slice], group: dict[str, Any]) -> Sequence[Slice]:
+        """Make the step of those that the compiled pass takes; returns the others."""
+        taken, others = fast.part(slices, group)
+        if taken:
+            self._pass = self._pass or fast.make()
+            assert self._pass is not None
+            self._pass.update(taken, group)
+        return others
 
     def _slice(self, param: Tensor, group: dict[str, Any]) -> Slice:
         """Count the step of one tensor, and lay it and its state out flat."""

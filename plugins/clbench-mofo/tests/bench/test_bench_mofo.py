@@ -17,8 +17,24 @@ from clbench_mofo.optimizer import MofoAdamW
 from clbench_mofo.select import kth_largest
 
 SHAPES = ((2048, 5632), (2048, 2048), (2048, 256), (2048,))
+
+
+def llama(hidden, inner, layers, vocabulary, *, heads, kv):
+    """Shapes of a Llama with tied embeddings."""
+    narrow = hidden // heads * kv
+    block = [(hidden, hidden), (narrow, hidden), (narrow, hidden), (hidden, hidden)]
+    block += [(inner, hidden), (inner, hidden), (hidden, inner), (hidden,), (hidden,)]
+    return ((vocabulary, hidden), *block * layers, (hidden,))
+
+
+MODELS = {
+    "clbench/tiny, 1.3 M": llama(128, 384, 4, 4096, heads=4, kv=2),
+    "SmolLM2-135M": llama(576, 1536, 30, 49152, heads=9, kv=3),
+    "88 M": llama(768, 2048, 9, 32000, heads=12, kv=12),
+}
 MOST = 1 / 5  # the design's figure: a MoFO step against the authors'
 ROUNDS = 9
+WARM = 3  # steps before them
 COMMON = {"lr": 1e-5, "betas": (0.9, 0.95), "eps": 1e-8}
 
 
@@ -96,6 +112,27 @@ def test_step(benchmark, other, fraction):
     report(benchmark, f"mofo / {other} at {fraction}", ratio, ours.step)
     if other == "authors":
         assert ratio <= MOST
+
+
+@pytest.mark.usefixtures("_one_thread")
+@pytest.mark.parametrize("fraction", [0.05, 0.15])
+@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("way", ["compiled", "torch"])
+def test_step_on_a_models_shapes(benchmark, monkeypatch, model, fraction, way):
+    """Against fused AdamW, on gradients that are new in each step."""
+    if way == "torch":
+        monkeypatch.setattr("clbench_mofo.fast.available", lambda: None)
+    ours, theirs = parameters(MODELS[model]), parameters(MODELS[model])
+    one, other = MofoAdamW(ours, fraction=fraction, **COMMON), torch.optim.AdamW(theirs, fused=True, **COMMON)
+    spread, ratios = [p.grad.abs().sqrt() for p in ours], []
+    for number in range(ROUNDS + WARM):
+        generator = torch.Generator().manual_seed(number)
+        for p, q, size in zip(ours, theirs, spread, strict=True):
+            p.grad.copy_(torch.randn(p.shape, generator=generator) * size * (0.8 + 0.05 * number % 0.4))
+            q.grad.copy_(p.grad)
+        ratios.append(seconds(one.step) / seconds(other.step))
+    ratio = statistics.median(ratios[WARM:])
+    report(benchmark, f"mofo, {way} / adamw-fused on {model} at {fraction}", ratio, one.step)
 
 
 @pytest.mark.usefixtures("_one_thread")
