@@ -31,7 +31,7 @@ def written():
 def test_every_method_stands_in_it_and_works_or_says_why_not(written):
     cells, notes = written
     assert list(cells) == methods()
-    said = [cell for row in cells.values() for cell in row.values() if cell not in ("works", "not tried")]
+    said = [cell for row in cells.values() for cell in row.values() if cell != "works"]
     numbers = [re.fullmatch(r"refused \((\d+)\)", cell)[1] for cell in said]
     assert set(numbers) == set(notes)
     assert len(said) < len(cells) * len(COLUMNS) // 8
