@@ -64,6 +64,12 @@ def divergence(base: Logits, tuned: Logits, texts: Sequence[Sequence[int]]) -> D
     return Divergence(mean, error, total)
 
 
+def together(parts: Sequence[Divergence]) -> float:
+    """The mean a token over all parts; 0 where there is none."""
+    total = sum(one.tokens for one in parts)
+    return math.fsum(one.nats * one.tokens for one in parts) / total if total else 0.0
+
+
 def _each(before: torch.Tensor, after: torch.Tensor) -> Iterator[float]:
     """KL at each token of one text."""
     for start in range(0, len(before), _ROWS):

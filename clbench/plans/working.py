@@ -196,4 +196,4 @@ def raise_failures(failures: Sequence[Failure], *, of: int) -> None:
     if failures:
         listed = "; ".join(f"{one.name}: {str(one.error)[:200]}" for one in failures[:3])
         more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
-        raise RunError(f"{len(failures)} of {of} runs failed: {listed}{more}")
+        raise RunError(f"{len(failures)} of {of} runs failed: {listed}{more}") from failures[0].error

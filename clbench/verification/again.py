@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
 from clbench.engine.estimate import token_sums
+from clbench.evaluation.divergence import divergence, logits_of, texts_of, together
 from clbench.models import drift
 from clbench.models.measured import MEASURED, with_weights
 from clbench.runs.predictions import predictions_path, read
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 8  # prompts of each task
 NEAR = 1e-3  # relative, of losses and drift: another number of threads rounds differently
+CLOSE = 1e-6  # nats: a divergence that is nothing but rounding
 
 
 class Again:
@@ -82,7 +84,23 @@ class Again:
         found = drift.measure(self.model_of(self.last), base)
         stated = self.record.drift.get("relative_l2")
         near = isinstance(stated, float) and math.isclose(found["relative_l2"], stated, rel_tol=NEAR, abs_tol=1e-12)
-        return "" if near else f"relative_l2 is {stated}; its weights give {found['relative_l2']:.6g}"
+        return self._kl() if near else f"relative_l2 is {stated}; its weights give {found['relative_l2']:.6g}"
+
+    def _kl(self) -> str:
+        """What is wrong with the divergence from the base model on each task's prompts, where it is stated."""
+        stated, tasks = self.record.drift.get("kl"), self.record.drift.get("kl_tasks")
+        if not stated and not tasks:  # nothing was trained, or memory was not enough
+            return ""
+        how = {"protocol": self.protocol, "device": self.accelerator.device}
+        base, last = logits_of(self.model_of(0), **how), logits_of(self.model_of(self.last), **how)
+        found = {one.task.name: divergence(base, last, texts_of(one, self.encoder)) for one in self.run.origins.data}
+        again = {"all tasks": together(list(found.values())), **{name: one.nats for name, one in found.items()}}
+        told: dict[str, Any] = {**(tasks if isinstance(tasks, dict) else {}), "all tasks": stated}
+        for name, nats in again.items():
+            here = told.get(name)
+            if not isinstance(here, float) or not math.isclose(nats, here, rel_tol=NEAR, abs_tol=CLOSE):
+                return f"KL of {name} is {here}; its weights give {nats:.6g}"
+        return ""
 
     def answers(self) -> str:
         """A seeded sample of the first and the last row's answers, generated again."""

@@ -44,3 +44,16 @@ def test_a_record_has_it_by_task_and_together(llama, tmp_path):
     assert found["frozen"]["kl"] == 0
     assert found["wise-ft"]["kl"] == 0
     assert found["lora"]["kl"] > found["lora"]["relative_l2"] == 0
+
+
+def test_a_run_ends_without_it_where_two_models_are_too_much(llama, tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 14 GiB")
+
+    monkeypatch.setattr("clbench.engine.distance._by_task", full)
+    (outcome,) = small.run_stream(small.write_stream(tmp_path / "stream"), "sequential", model=llama, home=tmp_path)
+    record = outcome.record
+    assert record.drift["kl"] is None
+    assert record.drift["relative_l2"] > 0
+    (told,) = [one for one in record.warnings if one.startswith("drift.kl")]
+    assert "runtime.drift=false" in told

@@ -130,6 +130,18 @@ def result(home):
     return record, files
 
 
+def results(home):
+    """Each run's record, without what may differ."""
+    found = {}
+    for path in sorted((home / "runs").glob("*/record.json")):
+        record = json.loads(path.read_text("utf-8"))
+        for name in NOT_REPEATABLE:
+            del record["costs"][name]
+        del record["provenance"]
+        found[record["run"]] = record
+    return found
+
+
 def unlike(this, that):
     """Where two results differ, in words; nothing when they are equal."""
     return [*_unlike(this[0], that[0], "record"), *_unlike(this[1], that[1], "file")]

@@ -37,26 +37,14 @@ def start(plan, home, process_env, *arguments, **env):
     )
 
 
-def results(home):
-    """Each run's record, without what may differ."""
-    found = {}
-    for path in sorted((home / "runs").glob("*/record.json")):
-        record = json.loads(path.read_text("utf-8"))
-        for name in nursery.NOT_REPEATABLE:
-            del record["costs"][name]
-        del record["provenance"]
-        found[record["run"]] = record
-    return found
-
-
 @pytest.fixture(scope="module")
 def alone(plan, tmp_path_factory, process_env):
     home = tmp_path_factory.mktemp("alone")
     done = start(plan, home, process_env)
     said, _ = done.communicate(timeout=PATIENCE)
     assert done.returncode == 0, said
-    assert len(results(home)) == 4
-    return results(home)
+    assert len(nursery.results(home)) == 4
+    return nursery.results(home)
 
 
 def kill_one(home, killed):
@@ -92,7 +80,7 @@ def finish(plan, home, process_env, *arguments, **env):
 @pytest.mark.slow
 def test_two_local_processes_of_which_one_is_killed(plan, alone, tmp_path, process_env):
     said = finish(plan, tmp_path, process_env, "--launcher", "local:2")
-    assert results(tmp_path) == alone
+    assert nursery.results(tmp_path) == alone
     assert said.count("op ") >= 4
     assert "nothing was done" not in said
 
@@ -102,7 +90,7 @@ def test_two_local_processes_of_which_one_is_killed(plan, alone, tmp_path, proce
 def test_a_ray_cluster_of_two_workers_of_which_one_is_killed(plan, alone, tmp_path, process_env):
     pytest.importorskip("ray")
     finish(plan, tmp_path, process_env, "--launcher", "ray")
-    assert results(tmp_path) == alone
+    assert nursery.results(tmp_path) == alone
 
 
 @pytest.mark.faults
@@ -112,4 +100,4 @@ def test_jobs_by_submitit(plan, alone, tmp_path, process_env):
     child = start(plan, tmp_path, process_env, "--launcher", "slurm", CLBENCH_SUBMITIT="local")
     said, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 0, said
-    assert results(tmp_path) == alone
+    assert nursery.results(tmp_path) == alone

@@ -29,18 +29,6 @@ def start(plan, home, *, name="log"):
     return nursery.start(["run", str(plan), *folders], log=home / name)
 
 
-def results(home):
-    """Each run's record, without what may differ."""
-    found = {}
-    for path in sorted((home / "runs").glob("*/record.json")):
-        record = json.loads(path.read_text("utf-8"))
-        for name in nursery.NOT_REPEATABLE:
-            del record["costs"][name]
-        del record["provenance"]
-        found[record["run"]] = record
-    return found
-
-
 def trained(home):
     """Every optimizer step's and row's event of all runs: what was done, and how often."""
     events = {}
@@ -54,7 +42,7 @@ def trained(home):
 def alone(plan, tmp_path):
     """The results of one process that nobody disturbed."""
     assert nursery.finish(start(plan, tmp_path / "alone")) == 0, (tmp_path / "alone/log").read_text("utf-8")
-    found = results(tmp_path / "alone")
+    found = nursery.results(tmp_path / "alone")
     assert len(found) == 2 * len(METHODS)
     return found
 
@@ -64,7 +52,7 @@ def test_two_processes_share_a_plan(plan, alone, tmp_path):
     home = tmp_path / "two"
     children = [start(plan, home, name=f"log{number}") for number in (1, 2)]
     assert [nursery.finish(child) for child in children] == [0, 0]
-    assert results(home) == alone
+    assert nursery.results(home) == alone
     assert all(events.count("start") == events.count("end") == 1 for events in trained(home).values())
     said = [(home / f"log{number}").read_text("utf-8") for number in (1, 2)]
     assert all(text.count("op ") >= len(alone) for text in said), "each tells of all"
@@ -82,7 +70,7 @@ def test_a_plan_that_is_killed_and_begun_again_trains_nothing_twice(plan, alone,
     before = trained(home)
     done = {path.parent.name for path in (home / "runs").glob("*/record.json")}
     assert nursery.finish(start(plan, home, name="again")) == 0, (home / "again").read_text("utf-8")
-    assert results(home) == alone
+    assert nursery.results(home) == alone
     after = trained(home)
     assert {name: after[name] for name in done} == {name: before[name] for name in done}
     begun = {name for name, events in before.items() if "step" in events}

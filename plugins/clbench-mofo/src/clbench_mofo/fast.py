@@ -37,7 +37,7 @@ def available() -> bool | None:
         return None
     try:
         from clbench_mofo import compiled
-    except ImportError:
+    except (ImportError, RuntimeError):  # no numba; or no folder in which it may keep what it compiles
         return None
     return compiled.fits()
 
