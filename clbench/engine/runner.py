@@ -32,6 +32,7 @@ from clbench.models import device, drift
 from clbench.models.loading import add_end
 from clbench.models.measured import MEASURED, save_weights
 from clbench.plugins.registry import Registry
+from clbench.runs import provenance
 from clbench.runs.functions import replaced
 from clbench.runs.predictions import check_files
 from clbench.runs.record import Record
@@ -134,26 +135,17 @@ class Runner:
         if saved is None:
             run_dir.clear()
         else:
-            self.fixed = dataclasses.replace(self.fixed, provenance=self._taken_up(saved["provenance"]))
+            begun, differs = provenance.taken_up(saved["provenance"], arithmetic=self.fixed.provenance["arithmetic"])
+            self.fixed = dataclasses.replace(self.fixed, provenance=begun)
+            if differs:
+                self.fixed.say(differs)
             if not run_dir.is_readable():
                 self.fixed.say(f"{run_dir.path / 'run.json'} is lost or damaged: written anew from the checkpoint")
-        provenance = self.fixed.provenance
-        run_dir.write_state(run=run_dir.run_id, status="running", error=None, config=config, provenance=provenance)
+        told = self.fixed.provenance
+        run_dir.write_state(run=run_dir.run_id, status="running", error=None, config=config, provenance=told)
         phases = num_phases(self.fixed.config.choice.regime, len(self.fixed.config.plan.tasks))
         run_dir.event("start" if saved is None else "resumed", phases=phases)
         self.fixed.emit("clbench_run_start", config=config)
-
-    def _taken_up(self, begun: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The provenance of the run's beginning, and with what else it went on where rounding may differ."""
-        now, before = self.fixed.provenance["arithmetic"], begun["arithmetic"]
-        others = begun.get("taken_up_with", [])
-        if now == before:
-            return begun
-        self.fixed.say(
-            f"begun with {_words(before)}, taken up with {_words(now)}: "
-            "results may differ by rounding from those of a run that was never cut off"
-        )
-        return {**begun, "taken_up_with": others if now in others else [*others, now]}
 
     def _begin(self, method: Method) -> Moving:
         """Model, evaluator, scores and the method's stage, as they are before the first step."""
@@ -317,11 +309,6 @@ class Runner:
         run_dir.event("end")
         fixed.emit("clbench_run_end", record=record.model_dump(mode="json"))
         return record
-
-
-def _words(arithmetic: Mapping[str, Any]) -> str:
-    """Such as `cpu_capability AVX2, threads 2`."""
-    return ", ".join(f"{key} {value}" for key, value in arithmetic.items())
 
 
 def _logged(values: Mapping[str, float], norm: float, speed: float | None) -> dict[str, float]:

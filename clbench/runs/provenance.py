@@ -41,6 +41,26 @@ def identity(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"packages": found["packages"], "python": found["python"], **code}
 
 
+def taken_up(begun: Mapping[str, Any], *, arithmetic: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The provenance of a run that goes on, and what there is to say of it.
+
+    Args:
+        begun: of the run's beginning, as it was saved.
+        arithmetic: what rounding depends on now (`clbench.models.device`).
+
+    Returns:
+        The beginning's, with each other arithmetic that the run went on with; and a line where it is another one.
+    """
+    before, others = begun["arithmetic"], begun.get("taken_up_with", [])
+    if arithmetic == before:
+        return begun, ""
+    told = [", ".join(f"{key} {value}" for key, value in one.items()) for one in (before, arithmetic)]
+    return {**begun, "taken_up_with": others if arithmetic in others else [*others, dict(arithmetic)]}, (
+        f"begun with {told[0]}, taken up with {told[1]}: "
+        "results may differ by rounding from those of a run that was never cut off"
+    )
+
+
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -7,7 +7,6 @@ each micro-batch adds its token sum over the whole step's token count, so accumu
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +21,7 @@ from clbench.models import memory
 from clbench.models.padding import Padding
 from clbench.training import divergence
 from clbench.training.losses import autocast, forward
+from clbench.training.optimizing import adamw, schedule
 from clbench.training.passes import PassCounter
 
 if TYPE_CHECKING:
@@ -348,21 +348,3 @@ def _weights(rows: Sequence[Encoded], batch: Mapping[str, torch.Tensor]) -> torc
         return None
     weights = batch["weights"]
     return weights.repeat_interleave(torch.tensor([one.num_answer for one in rows], device=weights.device))
-
-
-def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:
-    """The protocol's optimizer."""
-    return torch.optim.AdamW(
-        params, lr=protocol.learning_rate, betas=protocol.betas, eps=protocol.eps, weight_decay=protocol.weight_decay
-    )
-
-
-def schedule(done: int, *, total: int, kind: str, warmup_ratio: float = 0.0) -> float:
-    """Learning-rate factor for the step after `done` of `total` steps: linear warm-up, then constant or cosine to 0."""
-    warmup = math.ceil(warmup_ratio * total)
-    if done < warmup:
-        return (done + 1) / warmup
-    if kind == "constant":
-        return 1.0
-    progress = min(1.0, (done - warmup) / max(1, total - warmup))
-    return 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -54,3 +54,13 @@ def test_no_git_is_no_crash(tmp_path, monkeypatch):
     (tmp_path / ".git").mkdir()
     monkeypatch.setenv("PATH", "")
     assert provenance._commit(tmp_path) is None
+
+
+def test_what_rounding_depends_on_is_told_where_it_is_another():
+    one, two = {"cpu_capability": "AVX2", "threads": 1}, {"cpu_capability": "AVX2", "threads": 2}
+    begun = {"arithmetic": one}
+    assert provenance.taken_up(begun, arithmetic=one) == (begun, "")
+    other, said = provenance.taken_up(begun, arithmetic=two)
+    assert other == {"arithmetic": one, "taken_up_with": [two]}
+    assert said.startswith("begun with cpu_capability AVX2, threads 1, taken up with cpu_capability AVX2, threads 2: ")
+    assert provenance.taken_up(other, arithmetic=two)[0] == other, "once"

@@ -16,7 +16,7 @@ from clbench.base import seeding
 from clbench.base.errors import RunError
 from clbench.data.batches import collate, micro_batches, steps_of_epoch
 from clbench.methods.method import Experience, Method
-from clbench.training.trainer import schedule
+from clbench.training.optimizing import schedule
 
 ONE = Experience(index=1, task="own/word", epochs=1)
 KINDS = ("llama", "bos_llama", "gpt2")

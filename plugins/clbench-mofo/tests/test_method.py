@@ -130,7 +130,7 @@ def test_fraction_1_is_the_cores_adamw():
     method, run, named, others = Mofo(MofoOptions(fraction=1.0)), make_run(), named_parameters(), named_parameters()
     method.make_optimizer(named, run)
     train(method, named, run, 20)
-    from clbench.training.trainer import adamw
+    from clbench.training.optimizing import adamw
 
     theirs = SimpleNamespace(_optimizer=adamw([p for _, p in others], run.protocol), after_step=lambda run: None)
     train(theirs, others, run, 20)

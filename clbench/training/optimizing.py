@@ -1,0 +1,32 @@
+"""What a protocol says of the optimizer: AdamW, and its learning rate from step to step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from clbench.spec.protocol import Protocol
+
+
+def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:
+    """The protocol's optimizer."""
+    import torch
+
+    return torch.optim.AdamW(
+        params, lr=protocol.learning_rate, betas=protocol.betas, eps=protocol.eps, weight_decay=protocol.weight_decay
+    )
+
+
+def schedule(done: int, *, total: int, kind: str, warmup_ratio: float = 0.0) -> float:
+    """Learning-rate factor for the step after `done` of `total` steps: linear warm-up, then constant or cosine to 0."""
+    warmup = math.ceil(warmup_ratio * total)
+    if done < warmup:
+        return (done + 1) / warmup
+    if kind == "constant":
+        return 1.0
+    progress = min(1.0, (done - warmup) / max(1, total - warmup))
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
