@@ -203,7 +203,7 @@ def write_jsonl(path: Path, records: Sequence[Example]) -> None:
 def write_archive(folder: Path, *, variant: str = "500", size: int = 4) -> Path:
     """A folder in the official archive's layout, of generated records; returns the variant's folder."""
     from clbench.data import mini
-    from clbench.data.archive import FOLDERS
+    from clbench.data.archives.trace import FOLDERS
 
     root = folder / FOLDERS[variant]
     for task, form in TRACE_FORMS.items():

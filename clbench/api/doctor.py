@@ -47,7 +47,7 @@ def examine() -> Iterator[Finding]:
     yield from _libraries()
     yield _device()
     yield from _plugins()
-    yield _data()
+    yield from _data()
     yield from _folders()
     yield _sandbox()
 
@@ -87,19 +87,22 @@ def _plugins() -> Iterator[Finding]:
             yield Finding(f"plugin {one.label}", "wrong", one.error)
 
 
-def _data() -> Finding:
+def _data() -> Iterator[Finding]:
     from clbench.base.errors import DataError
-    from clbench.data import archive
+    from clbench.data.archives import suites, trace
 
-    try:
-        variants = archive.registered()
-    except DataError as error:
-        return Finding("TRACE archive", "wrong", str(error))
-    if not variants:
-        return Finding(
-            "TRACE archive", "missing", "needed for trace:500 … trace:reasoning: clbench data add trace PATH"
-        )
-    return Finding("TRACE archive", "ok", ", ".join(f"trace:{one}" for one in variants))
+    kinds = {
+        "TRACE archive": (trace.REGISTER, "trace:500 … trace:reasoning"),
+        "other suites' archives": (suites.REGISTER, "cl-4:o-lora, superni:sapt …"),
+    }
+    for name, (register, streams) in kinds.items():
+        try:
+            known = ", ".join(f"{register.kind}:{one}" for one in register.entries())
+        except DataError as error:
+            yield Finding(name, "wrong", str(error))
+            continue
+        missing = f"needed for {streams}: clbench data add {register.kind} PATH"
+        yield Finding(name, "ok" if known else "missing", known or missing)
 
 
 def _folders() -> Iterator[Finding]:

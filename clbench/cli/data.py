@@ -1,9 +1,9 @@
-"""`clbench data`: register and verify the official TRACE archive; look at a file of records, make a stream of it."""
+"""`clbench data`: register and verify archives of other suites; look at a file of records, make a stream of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from clbench.base.errors import OptionError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clbench.data.audit import TaskAudit
+    from clbench.data.archives.register import Register
     from clbench.data.example import Example
     from clbench.data.tokenising import Encoder
     from clbench.evaluation.look import Ceiling
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def add(
-    name: Annotated[str, typer.Argument(help="Which archive: trace.")],
+    name: Annotated[str, typer.Argument(help="Which archive: trace, or cl-benchmark (O-LoRA's, SAPT's, EasyCL's).")],
     path: Annotated[Path, typer.Argument(help="Its zip, its folder, or the folder of one variant.")],
     variant: Annotated[str | None, typer.Option(help="Only this variant; or what a lone folder of tasks is.")] = None,
     sha256: Annotated[str | None, typer.Option(help="The hash a zip must have [default: the official one].")] = None,
@@ -43,55 +43,16 @@ def add(
 
     Example: clbench data add trace TRACE-Benchmark.zip
     """
-    from clbench.base.errors import ClbenchError, DataError, unknown_name
-    from clbench.cli import output
-    from clbench.data import archive
-    from clbench.data.audit import audit_folder
-    from clbench.plugins.registry import registry
+    from clbench.base.errors import DataError
+    from clbench.cli import archived
 
-    if name != "trace":
-        raise unknown_name("archive", name, ["trace"])
+    if name not in archived.KINDS:
+        raise unknown_name("archive", name, archived.KINDS)
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder")
     if not (path.is_dir() or path.is_file()):
         raise DataError(f"{path}: is neither a file nor a folder; give the archive's zip or its folder")
-    catalog = registry().catalog()
-    tasks = [catalog.task(one) for one in catalog.stream("trace").stream.task_names]
-    root = path if path.is_dir() else archive.unpack(path, sha256=sha256)
-    try:
-        found = archive.locate(root, tasks=[str(task.data["trace"]) for task in tasks], variant=variant)
-        audits = {key: audit_folder(folder, tasks=tasks, variant=key) for key, folder in found.items()}
-    except ClbenchError:
-        if root != path:
-            archive.discard(root)
-        raise
-    archive.register(found)
-    if json:
-        output.print_json({key: _json(folder, audits[key]) for key, folder in found.items()})
-        return
-    for key, folder in found.items():
-        _print(key, folder, audits[key])
-
-
-def _json(folder: Path, audits: list[TaskAudit]) -> dict[str, Any]:
-    return {
-        "path": str(folder),
-        "tasks": [{"task": one.task, "records": one.counts, "findings": one.findings} for one in audits],
-    }
-
-
-def _print(variant: str, folder: Path, audits: list[TaskAudit]) -> None:
-    from clbench.cli import output
-
-    rows = [{"task": one.task, **{split: str(count) for split, count in one.counts.items()}} for one in audits]
-    output.print_table(
-        rows, headings=["task", "train", "eval", "test"], title=f"trace:{variant} registered from {folder}"
-    )
-    screen = output.console()
-    for one in audits:
-        for finding in one.findings:
-            screen.print(f"  {one.task}: {finding}", markup=False, soft_wrap=True)
-    screen.print(f"use it by --stream trace:{variant}", markup=False)
+    archived.KINDS[name](path, variant=variant, sha256=sha256, json=json)
 
 
 def remove(
@@ -103,12 +64,15 @@ def remove(
     Example: clbench data remove trace:500
     """
     from clbench.cli import output
-    from clbench.data import archive
 
     kind, _, variant = name.partition(":")
-    if kind != "trace" or not variant:
-        raise OptionError(f"{name!r}: must be of the form trace:VARIANT; `clbench data ls` lists what is registered")
-    folder = archive.unregister(variant)
+    known = {one.kind: one for one in _registers()}
+    if kind not in known or not variant:
+        raise OptionError(
+            f"{name!r}: must be of the form trace:VARIANT or cl-benchmark:SUITE; "
+            "`clbench data ls` lists what is registered"
+        )
+    folder = known[kind].remove(variant)
     if json:
         output.print_json({"removed": name, "path": str(folder), "deleted": not folder.exists()})
         return
@@ -122,19 +86,27 @@ def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
     Example: clbench data ls
     """
     from clbench.cli import output
-    from clbench.data import archive
 
-    entries = archive.registered()
     rows = [
-        {"data": f"trace:{variant}", "files": len(entry["files"]), "path": entry["path"]}  # type: ignore[arg-type]
-        for variant, entry in entries.items()
+        {"data": f"{register.kind}:{variant}", "files": len(entry["files"]), "path": entry["path"]}
+        for register in _registers()
+        for variant, entry in register.entries().items()
     ]
     if json:
         output.print_json(rows)
     elif rows:
         output.print_table(rows, headings=rows[0])
     else:
-        output.console().print("no archive is registered; `clbench data add trace PATH` registers one")
+        output.console().print(
+            "no archive is registered; `clbench data add trace PATH` registers one (so does cl-benchmark PATH)",
+            soft_wrap=True,
+        )
+
+
+def _registers() -> tuple[Register, ...]:
+    from clbench.data.archives import suites, trace
+
+    return trace.REGISTER, suites.REGISTER
 
 
 def stream(

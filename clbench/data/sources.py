@@ -1,4 +1,4 @@
-"""Sources of records: generated (`mini`), the official archive (`trace`), files (`files`), the Hub (`hub`), plugins'.
+"""Sources of records: generated (`mini`), archives (`trace`, `o-lora` …), files (`files`), the Hub (`hub`), plugins'.
 
 Each gives a task's split as examples and a hash of what it read; the hashes make a board's identity.
 """
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from clbench.base.errors import DataError, did_you_mean
 from clbench.base.hashing import digest, digest_each
-from clbench.data import archive, mini
+from clbench.data import mini
+from clbench.data.archives import suites, trace
 from clbench.data.example import Example
 from clbench.data.files import find
 from clbench.data.formed import load_formed
-from clbench.data.records import Reading, read_examples, shuffled
+from clbench.data.records import Reading, pick, read_examples, shuffled
 from clbench.data.validation import hold
 from clbench.spec.task import Files, Hub, Task
 
@@ -83,6 +84,8 @@ def _validation(
     own = load_split(plan, task, split="eval", cap=size, plugins=plugins, notes=notes) if _has_own(plan, task) else None
     test = load_split(plan, task, split="test", plugins=plugins)
     held = hold(train, own=own, test=test, task=task.name, cap=plan.test_examples)
+    if plan.source in suites.SUITES and suites.dev_of(plan.source, str(task.data[plan.source])) == "test":
+        notes.append(f"{task.name}: the dev file of {plan.source}'s archive is its test file, and is not read")
     notes += held.notes
     return held.train, held.validation
 
@@ -92,9 +95,11 @@ def _has_own(plan: StreamPlan, task: Task) -> bool:
     locator = task.data[plan.source]
     if isinstance(locator, Files):
         return locator.eval is not None
+    if plan.source in suites.SUITES and isinstance(locator, str):
+        return suites.dev_of(plan.source, locator) == "own"
     if plan.source == "trace":
         assert isinstance(locator, str)
-        return archive.has_split(plan.folder, task=locator, split="eval")
+        return trace.has_split(plan.folder, task=locator, split="eval")
     return plan.source == "mini"
 
 
@@ -121,6 +126,9 @@ def load_split(
     shuffle = plan.shuffle if split == "train" else None
     if isinstance(locator, Hub) or (isinstance(locator, Files) and task.forms):
         return load_formed(task, locator, split=split, base_dir=plan.base_dir, cap=cap, shuffle=shuffle)
+    if isinstance(locator, str) and plan.source in suites.SUITES:
+        records = suites.read(plan.source, locator, split=split, task=task.name)
+        return list(pick(records.__iter__, cap, shuffle))
     if isinstance(locator, Files) or plan.source == "trace":
         path = _file(plan, task, locator, split=split)
         reading = Reading()
@@ -133,7 +141,7 @@ def load_split(
 
 def _file(plan: StreamPlan, task: Task, locator: Files | str, *, split: str) -> Path:
     if not isinstance(locator, Files):
-        return archive.split_path(plan.folder, task=locator, split=split)
+        return trace.split_path(plan.folder, task=locator, split=split)
     name = getattr(locator, split)
     if name is None:
         raise DataError(f"task {task.name!r}: data.files names no {split} file")
@@ -161,11 +169,14 @@ def _plugin_split(plan: StreamPlan, task: Task, locator: str, *, split: str, plu
     found = plugins and plugins.manager.hook.clbench_load_dataset(source=plan.source, locator=locator, split=split)
     if not found:
         raise DataError(
-            f"task {task.name!r}: no source {plan.source!r}; there is mini, trace, files, hub and what plugins bring"
+            f"task {task.name!r}: no source {plan.source!r}; there is mini, trace, "
+            f"{', '.join(suites.SUITES)}, files, hub and what plugins bring"
         )
     return [Example(task.name, prompt=record["prompt"], answer=record["answer"]) for record in found]
 
 
 def installed(variant_source: str, folder: str) -> bool:
     """Whether a variant's data are here."""
-    return variant_source != "trace" or archive.variant_of(folder) in archive.registered()
+    if variant_source in suites.SUITES:
+        return variant_source in suites.REGISTER.entries()
+    return variant_source != "trace" or trace.variant_of(folder) in trace.REGISTER.entries()

@@ -70,6 +70,11 @@ _SPECS = (
     _spec("questions:squad_f1", "F1 over words of the first line and the best alias, normalised (SQuAD, TyDiQA)"),
     _spec("questions:alias_em", "first line is one of the aliases, normalised (TriviaQA, NQ-open)"),
     _spec("questions:alias_in", "some alias stands in the first line as whole words (lenient)"),
+    # Of streams of instructions.
+    _spec("instructed:normalised_em", "equal in lower case without punctuation (O-LoRA, SAPT: exact_match)"),
+    _spec("instructed:normalised_em_line", "normalised_em of the first line (lenient)"),
+    _spec("instructed:rouge_lcs", "F1 over the common subsequence of stemmed words (SAPT: rougeL of rouge_score)"),
+    _spec("instructed:rouge_lcs_line", "rouge_lcs of the first line (lenient)"),
     _spec("choices:likelihood", "the right choice has the highest log-likelihood (lm-evaluation-harness: acc)"),
     _spec("choices:likelihood_per_byte", "likelihood over bytes (lm-evaluation-harness: acc_bytes, idea of acc_norm)"),
     _spec("choices:likelihood_per_token", "likelihood over tokens"),

@@ -61,6 +61,11 @@ def _common_words(left: Sequence[str], right: Sequence[str]) -> set[str]:
     return words
 
 
+def common_length(left: Sequence[str], right: Sequence[str]) -> int:
+    """The number of words of a longest common subsequence."""
+    return _step_rows(left, right)[-1].bit_count()
+
+
 def _step_rows(left: Sequence[str], right: Sequence[str]) -> list[int]:
     """Computes the table of LCS lengths, a row at a time (Hyyrö 2004, "Bit-parallel LCS-length computation").
 

@@ -132,17 +132,19 @@ class Stream(Frozen):
         """The order that the user means: a named one, `random-K`, or names with commas between.
 
         Returns:
-            label: what the order is called in records.
+            label: what the order is called in records; the default one `order1`, where it has no name of its own.
             tasks: a permutation of the stream's tasks.
         """
-        if text is None:
-            return "order1", self.task_names
-        if text in self.orders or text == "order1":
-            return text, self.orders.get(text, self.task_names)
+        if text in self.orders:
+            return text, self.orders[text]
+        if text is None or text == "order1":
+            named = (name for name, tasks in self.orders.items() if tasks == self.task_names)
+            return next(named, "order1"), self.task_names
         if text.startswith("random-") and text[7:].isdecimal():
             return text, self.random_order(int(text[7:]))
         if "," not in text:
-            raise unknown_name("order", text, ["order1", *self.orders, "random-1", "a,list,of,tasks"])
+            first, _ = self.order_of(None)
+            raise unknown_name("order", text, [*{first: 0, **self.orders}, "random-1", "a,list,of,tasks"])
         return self._listed_order([part.strip() for part in text.split(",")])
 
     def random_order(self, number: int) -> tuple[str, ...]:

@@ -90,17 +90,17 @@ def test_runs_have_score_seed_and_date(call, make_record, home):
 
 
 def test_trace_means_the_same_before_and_after_data_are_added(monkeypatch):
-    from clbench.data import archive
+    from clbench.data.archives import trace as archive
     from clbench.engine.words import find_stream
 
     assert find_stream("trace", registry())[1] == "mini"
-    monkeypatch.setattr(archive, "registered", lambda: {"5000": {"path": "x", "files": {}}})
+    monkeypatch.setattr(type(archive.REGISTER), "entries", lambda _: {"5000": {"path": "x", "files": {}}})
     assert find_stream("trace", registry())[1] == "mini"
 
 
 def test_data_that_are_removed_are_forgotten_and_a_users_folder_stays(call, home, tmp_path):
     from clbench.base import home as places
-    from clbench.data import archive
+    from clbench.data.archives import trace as archive
 
     own, unpacked = tmp_path / "mine", places.data_dir() / "trace-abc" / "LLM-CL-Benchmark_1000"
     for variant, folder in {"500": own, "1000": unpacked}.items():
@@ -111,7 +111,7 @@ def test_data_that_are_removed_are_forgotten_and_a_users_folder_stays(call, home
     assert own.is_dir()
     assert "are deleted" in call("data", "remove", "trace:1000").out
     assert not unpacked.exists()
-    assert archive.registered() == {}
+    assert archive.REGISTER.entries() == {}
     again = call("data", "remove", "trace:500")
     assert (again.code, again.err.count("\n")) == (2, 1)
     assert call("data", "remove", "trace").code == 2

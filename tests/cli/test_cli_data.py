@@ -6,7 +6,7 @@ import pytest
 import small
 
 from clbench.base.hashing import file_digest
-from clbench.data import archive
+from clbench.data.archives import trace as archive
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_folder_is_registered_where_it_is(home, folder, call):
     assert "use it by --stream trace:500" in done.out
     assert call("data", "ls", "--json").json == [{"data": "trace:500", "files": 24, "path": str(folder)}]
     assert str(folder) in call("data", "ls").out.replace("\n", "")
-    assert small.files_below(home) == {archive.registry_file()}
+    assert small.files_below(home) == {archive.REGISTER.file}
 
 
 def test_the_same_zip_is_unpacked_and_registered(home, folder, tmp_path, call):

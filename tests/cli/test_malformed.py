@@ -225,7 +225,7 @@ def test_spoilt_result_records(tmp_path, refusals, make_record):
 
 
 def test_spoilt_archives(tmp_path, refusals):
-    from clbench.data.archive import unpack
+    from clbench.data.archives.trace import unpack
 
     names = ["../out.json", "/etc/x", "a/../../b", "LLM-CL-Benchmark_500/FOMC/train.json", "x" * 300, "C:\\x"]
 

@@ -7,7 +7,7 @@ import pytest
 import small
 
 from clbench.base.errors import ClbenchError, DataError
-from clbench.data import archive
+from clbench.data.archives import trace as archive
 from clbench.data.sources import data_hash, installed, load_stream_data
 from clbench.plugins.hookspecs import hookimpl
 from clbench.plugins.manager import load_plugins

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clbench.base.errors import DataError
-from clbench.data import archive
+from clbench.data.archives import trace as archive
 from clbench.data.example import Example
 from clbench.data.sources import load_stream_data
 from clbench.data.validation import SHARE, hold

@@ -19,6 +19,7 @@ NAMES = [
 # Those of general ability. The last four read a prediction that is JSON.
 WORKED = ["final_number", "last_number", "math_answer", "phrase", "phrase_lenient"]
 QUESTIONS = ["squad_em", "squad_f1", "alias_em", "alias_in"]
+INSTRUCTED = ["normalised_em", "normalised_em_line", "rouge_lcs", "rouge_lcs_line"]
 MEASURED = ["likelihood", "likelihood_per_byte", "likelihood_per_token", "stated"]
 
 # What each version gives, in the order of NAMES: (prompt, prediction, answer, scores). Those of rouge_l, sari and
@@ -75,7 +76,7 @@ def score(name: str, prompt: str, prediction: str, answer: str) -> float:
 
 
 def test_the_table_holds_the_names_and_cannot_be_changed() -> None:
-    assert list(SCORERS) == [*NAMES, *WORKED, *QUESTIONS, *MEASURED, "macro_f1", "bleu", "passes_tests"]
+    assert list(SCORERS) == [*NAMES, *WORKED, *QUESTIONS, *INSTRUCTED, *MEASURED, "macro_f1", "bleu", "passes_tests"]
     assert all(name == spec.name for name, spec in SCORERS.items())
     with pytest.raises(TypeError):
         SCORERS["mine"] = SCORERS["exact"]  # pyright: ignore[reportIndexIssue]
@@ -137,7 +138,7 @@ def test_only_keywords(name: str) -> None:
 
 def test_importing_the_package_imports_no_scorer() -> None:
     code = (
-        "import sys, clbench.scoring as s; assert len(s.SCORERS) == 28\n"
+        "import sys, clbench.scoring as s; assert len(s.SCORERS) == 32\n"
         "assert not {'rapidfuzz', 'torch', 'pydantic', 'clbench.scoring.edit'} & set(sys.modules)"
     )
     path = os.pathsep.join(filter(None, sys.path))

@@ -13,7 +13,7 @@ def catalog():
     return registry().catalog()
 
 
-@pytest.mark.parametrize(("name", "orders"), [("cl-4", 3), ("cl-5", 4), ("cl-15", 2)])
+@pytest.mark.parametrize(("name", "orders"), [("cl-4", 3), ("cl-5", 4), ("cl-15", 3)])
 def test_orders_are_permutations_and_published(catalog, name, orders):
     stream = catalog.stream(name).stream
     assert len(stream.task_names) == CLASSES[name]
@@ -22,7 +22,28 @@ def test_orders_are_permutations_and_published(catalog, name, orders):
 
 def test_o_loras_first_order(catalog):
     assert catalog.stream("cl-4").stream.task_names == ("cl/dbpedia", "cl/amazon", "cl/yahoo", "cl/agnews")
-    assert catalog.stream("cl-15").stream.orders["order5"][0] == "cl/mnli"
+
+
+def test_the_long_orders_are_those_of_the_papers_appendix(catalog):
+    stream = catalog.stream("cl-15").stream
+    begin = {name: [one.removeprefix("cl/") for one in tasks[:3]] for name, tasks in stream.orders.items()}
+    assert begin == {
+        "order4": ["mnli", "cb", "wic"],
+        "order5": ["multirc", "boolqa", "wic"],
+        "order6": ["yelp", "amazon", "mnli"],
+    }
+    assert stream.order_of(None) == stream.order_of("order1") == ("order4", stream.task_names)
+    assert catalog.stream("cl-4").stream.order_of(None)[0] == "order1"
+
+
+def test_sapts_orders_hold_the_same_tasks(catalog):
+    stream = catalog.stream("superni").stream
+    assert (len(stream.task_names), stream.task_names[0], stream.orders["order2"][0]) == (
+        15,
+        "superni/task1572",
+        "superni/task748",
+    )
+    assert len(catalog.stream("absa").stream.task_names) == 19
 
 
 @pytest.mark.parametrize("slug", ["agnews", "amazon", "yelp", "dbpedia", "yahoo"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clbench.data.audit import audit, audit_folder
+from clbench.data.archives.audit import audit, audit_folder
 from clbench.data.example import Example
 from clbench.plugins.registry import registry
 from clbench.spec.task import Task

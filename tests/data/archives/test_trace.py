@@ -9,7 +9,8 @@ import small
 
 from clbench.base.errors import ClbenchError, DataError
 from clbench.base.hashing import file_digest
-from clbench.data import archive
+from clbench.data.archives import trace as archive
+from clbench.data.archives import unpacking
 
 TASKS = tuple(small.TRACE_FORMS)
 
@@ -72,7 +73,7 @@ def test_a_registered_split_is_given_as_long_as_it_is_the_same(home, tmp_path):
     archive.register({"500": folder})
     path = archive.split_path(folder.name, task="FOMC", split="test")
     assert path == folder / "FOMC" / "test.json"
-    assert len(archive.registered()["500"]["files"]) == 24
+    assert len(archive.REGISTER.entries()["500"]["files"]) == 24
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"FOMC/test\.json: changed since it was added"):
         archive.split_path(folder.name, task="FOMC", split="test")
@@ -84,7 +85,7 @@ def test_registering_one_variant_keeps_the_others(home, official):
     both = archive.locate(official, tasks=TASKS)
     for variant, folder in both.items():
         archive.register({variant: folder})
-    assert archive.registered().keys() == both.keys()
+    assert archive.REGISTER.entries().keys() == both.keys()
 
 
 def test_a_missing_file_and_a_missing_variant_say_what_to_do(home, tmp_path):
@@ -100,10 +101,10 @@ def test_a_missing_file_and_a_missing_variant_say_what_to_do(home, tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"variants": null}', "{}"])
 def test_a_damaged_register_says_how_to_mend_it(home, content):
-    archive.registry_file().parent.mkdir(parents=True)
-    archive.registry_file().write_text(content, encoding="utf-8")
+    archive.REGISTER.file.parent.mkdir(parents=True)
+    archive.REGISTER.file.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=r"is damaged.*delete it"):
-        archive.registered()
+        archive.REGISTER.entries()
 
 
 # --- zips
@@ -190,7 +191,7 @@ def test_a_bad_zip_is_refused_and_leaves_nothing(home, tmp_path, kind):
 def test_a_zip_that_unpacks_to_too_much_is_refused(home, tmp_path, monkeypatch, limit, value):
     path = tmp_path / "bomb.zip"
     _zip(*"abc", content="0" * 2000)(path)
-    monkeypatch.setattr(archive, limit, value)
+    monkeypatch.setattr(unpacking, limit, value)
     with pytest.raises(DataError, match="not TRACE's archive"):
         archive.unpack(path, sha256=file_digest(path))
     assert not small.files_below(home)

@@ -1,4 +1,4 @@
-"""What `clbench data add` finds in an archive: counts, templates, and the traps that are known of TRACE's data.
+"""What `clbench data add trace` finds: counts, templates, and the traps that are known of TRACE's data.
 
 Nothing here stops a run. It is said, so that nobody selects a model on a test set without knowing.
 """
@@ -57,7 +57,7 @@ def audit(task: Task, splits: Splits, *, expected: Mapping[str, int]) -> TaskAud
         *_missing(splits),
         *_counts(splits, expected),
         *_forms(task, splits),
-        *_repeats(splits),
+        *repeats(splits),
         *_shared(splits),
     ]
     return TaskAudit(task.name, {split: len(records) for split, records in splits.items()}, tuple(findings))
@@ -88,7 +88,8 @@ def _fits(task: Task, example: Example, *, split: str) -> bool:
     return task.template.fits(prompt=example.prompt, answer=example.answer)
 
 
-def _repeats(splits: Splits) -> list[str]:
+def repeats(splits: Splits) -> list[str]:
+    """Splits in which a prompt stands more than once."""
     return [
         f"{split}: only {unique} of {len(records)} prompts are different"
         for split, records in splits.items()
