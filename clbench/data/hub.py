@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,15 +27,35 @@ def read_hub(hub: Hub, split: str | HubSplit) -> Iterator[tuple[str, dict[str, A
             yield f"{where}, record {number}", {"config": config, **row}
 
 
+def splits_of(hub: Hub) -> list[str]:
+    """The splits of a data set.
+
+    Raises:
+        DataError: it is not there, or cannot be reached.
+    """
+    import datasets
+
+    config = hub.config[0] if isinstance(hub.config, tuple) else hub.config
+    with _complaints(hub.path):
+        return [str(one) for one in datasets.get_dataset_split_names(hub.path, config, revision=hub.revision)]
+
+
 def _rows(hub: Hub, config: str | None, split: str, *, where: str) -> Iterator[dict[str, Any]]:
     import datasets
     from huggingface_hub.utils import logging
 
     datasets.disable_progress_bars()
-    logging.set_verbosity_error()  # it tells of every attempt; what went wrong is said below
-    try:
+    logging.set_verbosity_error()  # it tells of every attempt; what went wrong is said by `_complaints`
+    with _complaints(where):
         yield from map(dict, datasets.load_dataset(hub.path, config, split=split, revision=hub.revision))
-    except Exception as error:  # the library raises whatever the network, the disk or a parser raised
+
+
+@contextlib.contextmanager
+def _complaints(where: str) -> Iterator[None]:
+    """The library raises whatever the network, the disk or a parser raised."""
+    try:
+        yield
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise DataError(
             f"{where}: cannot be read from the Hub ({reason}); is it reachable? Local files do as well: --data FOLDER"

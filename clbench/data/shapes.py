@@ -21,11 +21,11 @@ from clbench.base.errors import DataError, did_you_mean, short
 from clbench.data.example import Example, Turn
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ALPACA = (
+ALPACA = (
     "Below is an instruction that describes a task{paired}. "
     "Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n"
 )
-_PAIRED = ", paired with an input that provides further context"
+ALPACA_PAIRED = ", paired with an input that provides further context"
 ROLES = {
     "system": "system", "developer": "system", "user": "user", "human": "user", "assistant": "assistant",
     "gpt": "assistant", "chatgpt": "assistant", "bard": "assistant", "bing": "assistant", "model": "assistant",
@@ -125,7 +125,7 @@ def _alpaca(record: Mapping[str, Any], where: str) -> tuple[str, str, tuple[Turn
     given = "" if record.get("input") is None else text_of(record["input"], where=where, name="input")
     if not instruction:
         raise DataError(f"{where}: the instruction is empty")
-    prompt = _ALPACA.format(paired=_PAIRED if given else "", instruction=instruction)
+    prompt = ALPACA.format(paired=ALPACA_PAIRED if given else "", instruction=instruction)
     prompt += f"### Input:\n{given}\n\n### Response:" if given else "### Response:"
     asked = f"{instruction}\n{given}" if given else instruction
     return prompt, text_of(record["output"], where=where, name="output"), (("user", asked),)

@@ -79,6 +79,10 @@ def prepared(home, tmp_path, monkeypatch, make_record, clear_registry):
     (tmp_path / "r.json").write_text('{"matrix": [[0.5]]}')
     (tmp_path / "q.csv").write_text("prompt,answer\n" + "".join(f"q{n},a{n}\n" for n in range(40)))
     (tmp_path / "q.jsonl").write_text('{"prompt": "q", "answer": "a"}\n')
+    parts = {f"q_{split}": {"file_name": f"{split}.json"} for split in ("train", "test")}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(parts))
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.json").write_text('[{"instruction": "q", "output": "a"}]')
     task = "{t: {data: {files: {train: q.jsonl, test: q.jsonl}}, scorers: {strict: exact}}}"
     (tmp_path / "pets.yaml").write_text(f"stream: pets\ntasks: {task}\n")
 

@@ -10,6 +10,7 @@ from typing import Any
 from clbench.base.errors import DataError, short
 from clbench.data.records import read_objects
 
+_PLACES = ("file_name", "_url")  # further ones are `cloud_file_name`, `script_url` and other hubs'
 SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "eval": "dev", "test": "test"}
 
 
@@ -20,8 +21,8 @@ class Entry:
     Args:
         name: its name.
         split: `train`, `dev` or `test`.
-        file: below the index's folder; None where it is on the Hub.
-        hub: its id there.
+        file: below the index's folder; None where it is elsewhere.
+        hub: its id on the Hugging Face Hub.
         formatting: `alpaca` or `sharegpt`.
         columns: what is asked for (`prompt`, `query`, `response`, `messages` …) to how the file calls it.
         tags: likewise, in a turn.
@@ -54,7 +55,7 @@ def _entry(name: str, one: dict[str, Any], *, path: Path) -> Entry:
     split = SPLITS.get(str(one.get("split", "")) or name.rpartition("_")[2], "train")
     split = SPLITS.get(name.rpartition("_")[2], split)  # the name tells more than `split`, which also names the Hub's
     file, hub = one.get("file_name"), one.get("hf_hub_url")
-    if not isinstance(file or hub, str):
+    if not any(key.endswith(_PLACES) for key in one):
         raise DataError(f"{path}: data set {name!r} has neither file_name nor hf_hub_url")
     if isinstance(file, str) and (Path(file).is_absolute() or ".." in Path(file).parts):
         raise DataError(f"{path}: data set {name!r}: file_name {file!r} is not below the index's folder")
