@@ -79,6 +79,9 @@ def prepared(home, tmp_path, monkeypatch, make_record, clear_registry):
     (tmp_path / "r.json").write_text('{"matrix": [[0.5]]}')
     (tmp_path / "q.csv").write_text("prompt,answer\n" + "".join(f"q{n},a{n}\n" for n in range(40)))
     (tmp_path / "q.jsonl").write_text('{"prompt": "q", "answer": "a"}\n')
+    figures = {"name": "a", "test_accuracy": 0.0, "forgetting": 0.1, "memory_max_bytes": 1, "train_seconds": 1}
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a.json").write_text(json.dumps(figures | {"trainable": 1}))
     parts = {f"q_{split}": {"file_name": f"{split}.json"} for split in ("train", "test")}
     (tmp_path / "dataset_info.json").write_text(json.dumps(parts))
     for split in ("train", "test"):

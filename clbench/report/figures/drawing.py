@@ -60,11 +60,20 @@ def draw(kind: str, subjects: Sequence[Subject], *, form: str, columns: str = "o
     """
     if kind not in KINDS:
         raise unknown_name("picture", kind, KINDS)
-    if form not in _SUFFIXES:
-        raise ClbenchError(f"--out: a picture is .pdf, .svg or .png, and not .{form}")
     boards = {one.board.name for one in subjects}
     if kind not in MIXED and len(boards) > 1:
         raise RecordError(f"the runs are of {len(boards)} boards, which cannot be compared; choose those of one")
+    return render(lambda figure: KINDS[kind](figure, subjects), form=form, columns=columns)
+
+
+def render(paint: Callable[[Figure], None], *, form: str, columns: str) -> bytes:
+    """What is painted on a figure of a page's width, as the content of a file; the same bytes each time.
+
+    Raises:
+        ClbenchError: matplotlib is not installed, or the form is unknown.
+    """
+    if form not in _SUFFIXES:
+        raise ClbenchError(f"a picture is .pdf, .svg or .png, and not .{form}")
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -73,7 +82,7 @@ def draw(kind: str, subjects: Sequence[Subject], *, form: str, columns: str = "o
     style: dict[Any, Any] = {**mpl.rcParamsDefault, **_STYLE}
     with mpl.rc_context(style):
         figure = Figure(figsize=(WIDTHS[columns], WIDTHS[columns] * ASPECT[columns]), layout="constrained")
-        KINDS[kind](figure, subjects)
+        paint(figure)
         content = io.BytesIO()
         figure.savefig(content, format=form, metadata=_SUFFIXES[form])
     return content.getvalue()
