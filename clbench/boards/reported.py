@@ -30,8 +30,8 @@ _FLAT = {
 
 _READ = f"""\
 Not run here, on no board, and never ranked with rows of one. Each row is one seed; ± is one standard error, from the
-test records alone. Rows of a group cannot be told from its first (two proportions, Holm, {LEVEL:.0%}). ● : no other row is
-as good in accuracy, loss rise and memory, and better in one."""
+test records alone. Rows of a group cannot be told from its first (two proportions, Holm, {LEVEL:.0%}). ● : no other row
+is as good in accuracy, loss rise and memory, and better in one."""
 _HEADS = (
     "group", "configuration", "accuracy ↑", "loss rise on held-out text (nats) ↓", "memory (GB) ↓", "training (s)",
     "trainable", "front",
@@ -151,7 +151,9 @@ def _row(value: object, *, where: str, name: str, records: int) -> Reported:
         raise DataError(f"{where}: is no result, got {short(value)}")
     figures = _nested(value, name=name, where=where) if "train_info" in value else {**value}
     try:
-        row = Reported(str(figures["name"]), *(float(figures[key]) for key in _FLAT.values()), records)
+        row = Reported(
+            str(figures["name"]), records=records, **{own: float(figures[key]) for own, key in _FLAT.items()}
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{where}: is no result of PEFT's comparison ({error!r} is missing or no number)") from error
     right = row.accuracy * records

@@ -6,6 +6,7 @@ import pytest
 
 from clbench.data.formed import load_formed
 from clbench.plugins.registry import registry
+from clbench.spec.task import Hub
 
 PAIR = {"premise": "A.", "hypothesis": "B.", "idx": 0}
 ROWS = {  # task: a record as the Hub has it, what must stand in the prompt, the answer
@@ -50,6 +51,7 @@ def test_a_record_of_the_hub_becomes_one_of_the_task(name, tmp_path, monkeypatch
     row, inside, answer = ROWS[name]
     task = registry().catalog().task(name)
     hub = task.data["hub"]
+    assert isinstance(hub, Hub)
     path = tmp_path / "set" / "data" / "test-00000.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({key: value for key, value in row.items() if value != {}}) + "\n", encoding="utf-8")

@@ -33,6 +33,7 @@ def _draw(figure: Figure, rows: Sequence[Placed]) -> None:
 
 
 def _panel(ax: Any, rows: Sequence[Placed], across: Sequence[float]) -> None:
+    ax.margins(x=0.12)  # room for names
     accuracies = [one.row.accuracy for one in rows]
     errors = [one.row.error for one in rows]
     ax.errorbar(across, accuracies, yerr=errors, fmt="o", markersize=2, elinewidth=0.4, color="#999999")
