@@ -22,6 +22,12 @@ NEEDED_FOR = {
     "sacrebleu": "the scorer bleu",
     "lm_eval": "probes of lm-evaluation-harness (pip install clbench-lm-eval)",
     "avalanche": "Avalanche's plugins as methods (pip install clbench-avalanche)",
+    "numba": "a faster MoFO on a CPU (pip install 'clbench-mofo[fast]')",
+    "ray": "--launcher ray (pip install 'clbench[ray]')",
+    "submitit": "--launcher slurm (pip install 'clbench[slurm]')",
+    "tensorboard": "--track tensorboard",
+    "wandb": "--track wandb",
+    "trackio": "--track trackio",
 }
 ROOM = 2 << 30  # bytes free, below which a small run's checkpoints may not fit
 

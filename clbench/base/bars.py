@@ -57,6 +57,7 @@ class BarProgress(Progress):
     """Bars for the phase, its run, and the whole where there are several runs."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self.bars = _Noted(
             TextColumn("{task.description:<22.22}", markup=False),
             BarColumn(bar_width=12),

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from clbench.base.progress import Place, Progress
+from clbench.base.pace import Pace
+from clbench.base.progress import Place, Progress, clock
 from clbench.base.text import html, terminal
 
 Display = Callable[[str, str], Callable[[str, str], None]]
@@ -37,15 +38,15 @@ class NotebookProgress(Progress):
     """
 
     def __init__(self, display: Display) -> None:
+        super().__init__()
         self.display, self.replace = display, None
         self.began = self.drawn = time.monotonic()
-        self.place, self.phase, self.note = Place("", 0, 1, 1), "", ""
-        self.done = self.total = self.phases = 0
+        self.pace, self.phase, self.note = Pace(), "", ""
 
     @contextlib.contextmanager
     def run(self, place: Place) -> Iterator[None]:
         """One run; afterwards a line stays."""
-        self.place, self.phases = place, 0
+        self.pace.begin_run(place)
         end = "stopped"
         try:
             yield
@@ -57,29 +58,30 @@ class NotebookProgress(Progress):
     @contextlib.contextmanager
     def task(self, name: str, *, total: int) -> Iterator[None]:
         """A phase."""
-        self.phase, self.done, self.total, self.note = name, 0, total, ""
+        self.pace.begin_phase(total)
+        self.phase, self.note = name, ""
         self._draw()
         yield
-        self.phases += 1
+        self.pace.end_phase()
 
     def advance(self, amount: int = 1, *, note: str = "") -> None:
         """Draw again where it is time."""
-        self.done, self.note = self.done + amount, note or self.note
+        self.pace.done += amount
+        self.note = note or self.note
         if time.monotonic() - self.drawn >= SECONDS:
             self._draw()
 
     def _draw(self) -> None:
         self.drawn = time.monotonic()
-        bars = [
-            (self.phase, self.done, self.total, self.note),
-            ("run", self.phases, self.place.phases, self.place.run),
-            *([("whole", self.place.number - 1, self.place.of, "")] if self.place.of > 1 else []),
-        ]
-        text = "; ".join(f"{name} {done}/{total}" for name, done, total, _ in bars)
+        levels = list(self.pace.levels())
+        said = {"phase": (self.phase, self.note), "run": ("run", self.pace.place.run)}
+        bars = [(one, *said.get(one.name, (one.name, ""))) for one in levels]
+        text = "; ".join(f"{name} {int(one.done)}/{one.total}, {clock(one.left)} left" for one, name, _ in bars)
         rows = "".join(
-            f'<tr><td>{html(name)}</td><td><progress value="{done}" max="{max(total, 1)}"></progress></td>'
-            f"<td>{done}/{total} {html(note)}</td></tr>"
-            for name, done, total, note in bars
+            f'<tr><td>{html(name)}</td><td><progress value="{one.done:.3f}" max="{one.total}"></progress></td>'
+            f"<td>{int(one.done)}/{one.total}</td><td>{clock(one.gone)} gone</td><td>{clock(one.left)} left</td>"
+            f"<td>{html(note)}</td></tr>"
+            for one, name, note in bars
         )
         self._show(text, f"<table>{rows}</table>")
 

@@ -1,14 +1,10 @@
-"""Progress of training and evaluation: bars on a terminal (`bars`), a table in a notebook, plain lines elsewhere."""
+"""Progress of training and evaluation: bars on a terminal (`bars`), a table in a notebook, plain `lines` elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from clbench.base.text import terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,9 @@ class Place:
 class Progress:
     """Silent; the base of those that say something."""
 
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
     @contextlib.contextmanager
     def run(self, place: Place) -> Iterator[None]:
         """One run of several."""
@@ -48,33 +47,16 @@ class Progress:
     def say(self, text: str) -> None:
         """A line for the reader."""
 
+    def say_once(self, text: str) -> None:
+        """A line that is true of several runs, and said of the first."""
+        if text not in self.said:
+            self.said.add(text)
+            self.say(text)
+
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """While something goes on."""
         yield
-
-
-class LineProgress(Progress):
-    """A line when a task is done: for logs and pipes, on standard error."""
-
-    def __init__(self) -> None:
-        self.note = ""
-
-    @contextlib.contextmanager
-    def task(self, name: str, *, total: int) -> Iterator[None]:
-        """Say how long it took, and the last note."""
-        began, self.note = time.perf_counter(), ""
-        yield
-        note = f", {self.note}" if self.note else ""
-        self.say(f"{name}: {total} done in {time.perf_counter() - began:.1f} s{note}")
-
-    def advance(self, amount: int = 1, *, note: str = "") -> None:
-        """Remember the note."""
-        self.note = note or self.note
-
-    def say(self, text: str) -> None:
-        """To standard error."""
-        sys.stderr.write(terminal(text) + "\n")
 
 
 def clock(seconds: float | None) -> str:
@@ -110,4 +92,8 @@ def make_progress(*, quiet: bool = False, lines: bool = True) -> Progress:
         from clbench.base.bars import BarProgress
 
         return BarProgress(console)
-    return LineProgress() if lines else Progress()
+    if not lines:
+        return Progress()
+    from clbench.base.lines import LineProgress
+
+    return LineProgress()

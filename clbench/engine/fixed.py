@@ -52,7 +52,7 @@ class Fixed:
 
     def say(self, text: str) -> None:
         """Tell whoever looks on, and the run's own log."""
-        self.progress.say(text)
+        self.progress.say_once(text)
         if self.run_dir.path.is_dir():
             self.run_dir.event("note", text=text)
 

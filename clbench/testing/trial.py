@@ -36,6 +36,7 @@ class _Deadly(Progress):
     """Kills its process at the n-th of the run's steps and evaluated batches; 0: never."""
 
     def __init__(self, at: int = 0) -> None:
+        super().__init__()
         self.at, self.count = at, 0
 
     def advance(self, amount: int = 1, *, note: str = "") -> None:

@@ -28,7 +28,9 @@ def test_one_output_holds_all_bars_and_ends_as_a_line(monkeypatch):
             with progress.task("train 1/1 <b>", total=2):
                 progress.advance(note="loss <i>")
     texts = [text for text, _ in shown]
-    assert "train 1/1 <b> 1/2; run 0/3; whole 1/2" in texts
+    second = "train 1/1 <b> 1/2, 0:00:00 left; run 0/3, 0:00:00 left; whole 1/2, 0:00:00 left"
+    assert second in texts
+    assert any("0:00:00 gone</td>" in markup and "0:00:00 left</td>" in markup for _, markup in shown)
     assert texts[-1].startswith("run 2 of 2 done after ")
     assert all("<b>" not in markup and "<i>" not in markup for _, markup in shown)
     assert sum("<progress" in markup for _, markup in shown[-1:]) == 0

@@ -7,7 +7,9 @@ import pytest
 from rich.console import Console
 
 from clbench.base.bars import BarProgress
-from clbench.base.progress import LineProgress, Place, Progress, clock, left, make_progress
+from clbench.base.lines import LineProgress
+from clbench.base.pace import Pace
+from clbench.base.progress import Place, Progress, clock, left, make_progress
 
 
 def use(progress):
@@ -30,6 +32,54 @@ def test_lines_say_what_was_done_with_the_last_note(capsys):
     assert train.endswith(" s, loss 1.0")
     assert score.startswith("score 1/2: 4 done in ")
     assert score.endswith(" s"), "the note of the task before is forgotten"
+
+
+def test_lines_say_what_is_left_now_and_then(capsys):
+    now = [0.0]
+    progress = LineProgress(lambda: now[0])
+    with progress.run(Place("mine", 12, 155, 17)):
+        for number in (1, 2):
+            with progress.task(f"score {number}/8", total=4):
+                now[0] += 8
+                progress.advance(4)
+        with progress.task("train 3/8 meetingbank", total=12345):
+            now[0] += 3600
+            progress.advance(6172, note="loss 12.345, 1,234,567 tokens/s")
+            progress.advance(1)
+    lines = capsys.readouterr().err.splitlines()[1:]
+    assert lines[:3] == [
+        "score 1/8: 4 done in 8.0 s",
+        "score 2/8: 4 done in 8.0 s",
+        "run 0:00:16 gone 0:02:00 left, whole 0:00:16 gone 5:26:08 left",
+    ]
+    assert lines[3:6] == [
+        "train 3/8 meetingbank: 6172 of 12345, loss 12.345, 1,234,567 tokens/s",
+        "phase 1:00:00 gone 1:00:00 left",
+        "run 1:00:16 gone 5:49:33 left, whole 1:00:16 gone 982:33:48 left",
+    ]
+    assert lines[6] == "train 3/8 meetingbank: 12345 done in 3600.0 s, loss 12.345, 1,234,567 tokens/s"
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_whole_is_measured_from_the_first_run_that_was_left():
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    pace.begin_run(Place("third", 3, 4, 2))
+    for _ in range(2):
+        pace.begin_phase(5)
+        now[0] += 10
+        pace.end_phase()
+    pace.begin_run(Place("fourth", 4, 4, 2))
+    run, whole = pace.levels()
+    assert (run.name, run.done, run.gone, run.left) == ("run", 0, 0, None)
+    assert (whole.name, whole.done, whole.gone, whole.left) == ("whole", 3, 20, 20)
+
+
+def test_what_is_true_of_several_runs_is_said_once(capsys):
+    progress = LineProgress()
+    for text in ("no model can score above 0.8", "another", "no model can score above 0.8"):
+        progress.say_once(text)
+    assert capsys.readouterr().err.splitlines() == ["no model can score above 0.8", "another"]
 
 
 def test_a_bar_shows_the_name_the_count_and_the_time_that_is_left():

@@ -32,6 +32,7 @@ LAB = small.registry_with(MethodSpec(name="fail", target=f"{__name__}:Fail", sum
 
 class Said(Progress):
     def __init__(self):
+        super().__init__()
         self.lines = []
 
     def say(self, text):
