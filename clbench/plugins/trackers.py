@@ -6,7 +6,9 @@ weights; one that fails is switched off and cannot hurt the run.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,16 +64,19 @@ class Tracker:
         self.run_id, self.step = run_id, 0
 
     def _log(self, values: dict[str, Any]) -> None:
-        if self.open is None:
-            from accelerate import tracking
+        with _talking():
+            if self.open is None:
+                self.open = self._made()
+                self.open.start()
+            self.open.log(values, step=self.step)
 
-            kind = getattr(tracking, CLASSES[self.name])
-            if self.name == "tensorboard":
-                self.open = kind("tensorboard", self.runs_dir / self.run_id)
-            else:
-                self.open = kind(PROJECT, name=self.run_id)
-            self.open.start()
-        self.open.log(values, step=self.step)
+    def _made(self) -> Any:
+        from accelerate import tracking
+
+        kind = getattr(tracking, CLASSES[self.name])
+        if self.name == "tensorboard":
+            return kind("tensorboard", self.runs_dir / self.run_id)
+        return kind(PROJECT, name=self.run_id)
 
     @hookimpl
     def clbench_step_end(self, step: int, loss: float, learning_rate: float, gradient_norm: float) -> None:
@@ -95,6 +100,12 @@ class Tracker:
         self._close()
 
     def _close(self) -> None:
-        if self.open is not None:
-            self.open.finish()
-        self.open = None
+        made, self.open = self.open, None
+        if made is not None:
+            with _talking():
+                made.finish()
+
+
+def _talking() -> contextlib.AbstractContextManager[Any]:
+    """What a tracker says of itself is no part of a command's output."""
+    return contextlib.redirect_stdout(sys.stderr)
