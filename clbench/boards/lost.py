@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clbench.base.errors import RecordError
+from clbench.metrics.uncertainty import mean_error, paired_error
 from clbench.runs import predictions
 from clbench.runs.predictions import Prediction
 from clbench.runs.record import Record
@@ -56,17 +57,14 @@ def answers(run_dir: RunDir, name: str, *, row: int) -> list[Prediction]:
     return predictions.read(path)
 
 
-def lost_answers(
-    run_dir: RunDir, record: Record, name: str, *, scorer: Callable[[str], ScorerSpec], right: float = RIGHT
-) -> list[Lost]:
-    """Answers to one task that were right when it had been learned and are wrong at the end.
+def then_and_now(run_dir: RunDir, record: Record, name: str, *, scorer: Callable[[str], ScorerSpec]) -> list[Lost]:
+    """Every answer to one task, right after it had been learned and at the end, whether it was lost or not.
 
     Args:
         run_dir: with the predictions.
         record: of the run.
         name: of a task of its stream.
         scorer: a scorer's spec by name.
-        right: score from which on an answer counts as right, under the scorer that the board ranks by.
 
     Raises:
         RecordError: the task was not asked then or at the end.
@@ -79,5 +77,34 @@ def lost_answers(
     return [
         Lost(a.prompt, a.answer, a.prediction, b.prediction, one, other)
         for a, b, one, other in zip(then, now, before, after, strict=True)
-        if one >= right > other
     ]
+
+
+def lost_of(both: Sequence[Lost], *, right: float = RIGHT) -> list[Lost]:
+    """Those that were right and are wrong.
+
+    Args:
+        both: every answer, then and now.
+        right: score from which on an answer counts as right.
+    """
+    return [one for one in both if one.score_then >= right > one.score_now]
+
+
+def lost_answers(
+    run_dir: RunDir, record: Record, name: str, *, scorer: Callable[[str], ScorerSpec], right: float = RIGHT
+) -> list[Lost]:
+    """Answers to one task that were right when it had been learned and are wrong at the end: see `then_and_now`.
+
+    `right` is the score from which on an answer counts as right, under the scorer that the board ranks by.
+    """
+    return lost_of(then_and_now(run_dir, record, name, scorer=scorer), right=right)
+
+
+def bwt_error(both: Mapping[str, Sequence[Lost]]) -> float | None:
+    """Standard error of BWT (gem) over the test records of one run: each task's paired one, tasks independent.
+
+    Args:
+        both: every answer, then and now, of each task but the last.
+    """
+    errors = [paired_error([one.score_then for one in some], [one.score_now for one in some]) for some in both.values()]
+    return mean_error(errors) if errors else None

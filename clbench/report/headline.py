@@ -34,7 +34,7 @@ def headline(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -
     if not records:
         return None
     if len(subjects) == 1:
-        return _tiles(records[0], summaries)
+        return _tiles(subjects[0], records[0], summaries)
     boards = list(dict.fromkeys(one.board.name for one in records))
     parts = [
         [_methods(subjects, [one for one in records if one.board.name == board], summaries) for board in boards],
@@ -46,13 +46,13 @@ def headline(subjects: Sequence[Subject], *, summaries: Sequence[SummarySpec]) -
 # --- one run
 
 
-def _tiles(record: Record, summaries: Sequence[SummarySpec]) -> Html:
+def _tiles(subject: Subject, record: Record, summaries: Sequence[SummarySpec]) -> Html:
     values = Values(summaries, [record])
     tiles = []
     for key, name in NUMBERS.items():
         value = values.of(record, key)
         if value is not None:
-            half = _half(record, key)
+            half = subject.bwt_error if key == "bwt.gem" else _half(record, key)
             told = f"± {NORMAL * half:.3f}" if half is not None else ""
             tiles.append(tag("div", tag("b", f"{value:.3f}"), tag("span", told), tag("p", name), class_="tile"))
     said = "± is half a 95 % interval over the test records; another seed changes more than that."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from clbench.base.errors import ClbenchError, MatrixError, RecordError
-from clbench.boards.lost import Lost, lost_answers
+from clbench.boards.lost import Lost, bwt_error, lost_of, then_and_now
 from clbench.metrics.matrix import ResultMatrix, read_matrix
 from clbench.runs.events import NO_CURVE, TrainingCurve, training_curve
 from clbench.runs.record import Board, MethodPart, Record
@@ -31,6 +31,7 @@ class Subject:
         record: of a finished run.
         curve: its optimizer steps, as far as its log is there.
         lost: its lost answers by task, or why they cannot be told; empty where nobody looked.
+        bwt_error: standard error of its BWT over the test records, where all those answers are there.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Subject:
     record: Record | None = None
     curve: TrainingCurve = NO_CURVE
     lost: Mapping[str, Sequence[Lost] | str] = field(default_factory=dict)
+    bwt_error: float | None = None
 
 
 def of_record(record: Record, *, curve: TrainingCurve = NO_CURVE) -> Subject:
@@ -110,9 +112,11 @@ def with_lost_answers(subject: Subject, run_dir: RunDir, *, scorer: Callable[[st
     if record is None or record.method.regime in ("frozen", "single"):
         return subject
     lost: dict[str, Sequence[Lost] | str] = {}
+    both: dict[str, Sequence[Lost]] = {}
     for name in record.tasks[:-1]:
         try:
-            lost[name] = lost_answers(run_dir, record, name, scorer=scorer)
+            both[name] = then_and_now(run_dir, record, name, scorer=scorer)
+            lost[name] = lost_of(both[name])
         except (ClbenchError, KeyError, TypeError, ValidationError) as error:
             lost[name] = f"cannot be told ({error})"
-    return replace(subject, lost=lost)
+    return replace(subject, lost=lost, bwt_error=bwt_error(both) if len(both) == len(lost) else None)

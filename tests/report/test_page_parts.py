@@ -45,6 +45,12 @@ def test_the_headline_of_one_run_has_an_interval_over_the_test_records(make_reco
     assert told[2] == f"0.850 ± {NORMAL * (0.06**2 + 0.04**2) ** 0.5 / 2:.3f} learning accuracy"
 
 
+def test_bwt_has_its_interval_where_its_answers_were_there(make_record):
+    subject = dataclasses.replace(of_record(make_record()), bwt_error=0.05)
+    told = [words(one) for one in of_class(tree(subject), "tile")]
+    assert told[1] == f"-0.400 ± {NORMAL * 0.05:.3f} BWT (gem)"
+
+
 def test_the_headline_of_several_has_one_row_a_method_with_its_t_interval(make_record):
     finals = [0.4, 0.5, 0.7]
     records = [make_record("mofo", seed=seed, final=(one, one)) for seed, one in enumerate(finals)]
