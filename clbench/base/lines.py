@@ -59,7 +59,7 @@ class LineProgress(Progress):
             self.told = self.pace.now()
             times = [level.text() for level in self.pace.levels()]
             for some in filter(None, (times[:-2], times[-2:])):  # two a line fit 80 columns
-                self.say(', '.join(some))
+                self.say(", ".join(some))
 
     def say(self, text: str) -> None:
         """To standard error."""
