@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base.errors import DataError, short
-from clbench.data.archives.layout import SPLITS, roots_of, text
+from clbench.data.archives.layout import SPLITS, no_options, options, roots_of, text
 from clbench.data.example import Example
 from clbench.data.records import read_objects
 
@@ -53,15 +53,19 @@ def read(root: Path, name: str, *, split: str, task: str) -> list[Example]:
 
 
 def oddities(root: Path, name: str, *, split: str) -> list[str]:
-    """Ids of another task, and references that are not looked at."""
+    """Ids of another task, references that are not looked at, outputs that are no labels where there is a list."""
     path = root / name / f"{split}.json"
     instances = [one for _, one in _numbered(_whole(path), path)]
+    labels = path.with_name("labels.json")
+    known = options(labels) if labels.is_file() else None
+    strange = Counter(str(one["output"]) for one in instances if known is not None and one["output"] not in known)
     own = re.match(r"task\d+", name.rpartition("/")[2])
     ids = Counter(str(one["id"]).partition("-")[0] for one in instances if "id" in one)
     found = [
         f"{split}: {number} instances carry ids of {other}" for other, number in ids.items() if own and other != own[0]
     ]
     several = sum(isinstance(one["output"], list) and len(one["output"]) > 1 for one in instances)
+    found += no_options(strange, split=split)
     return [*found, *([f"{split}: {several} instances have several outputs; the first is used"] if several else [])]
 
 

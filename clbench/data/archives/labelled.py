@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from clbench.base.errors import DataError, short
-from clbench.data.archives.layout import SPLITS, no_options, records, roots_of, text
+from clbench.base.errors import DataError
+from clbench.data.archives.layout import SPLITS, no_options, options, records, roots_of, text
 from clbench.data.example import Example
 from clbench.data.records import read_objects
 
@@ -41,7 +41,7 @@ def files(root: Path, name: str) -> dict[str, str]:
 
 def read(root: Path, name: str, *, split: str, task: str) -> list[Example]:
     """One split; every part of a prompt from the archive."""
-    labels = options(root, name)
+    labels = options(root / name / "labels.json")
     kind = name.partition("/")[0]
     before = "" if kind in WHOLE else f"{_instruction(root, kind)}Option: {', '.join(labels)} \n"
     found = records(root / name / f"{split}.json", columns=("label", "sentence"), layout="O-LoRA")
@@ -53,25 +53,10 @@ def read(root: Path, name: str, *, split: str, task: str) -> list[Example]:
 
 def oddities(root: Path, name: str, *, split: str) -> list[str]:
     """Labels that are no options."""
-    known = set(options(root, name))
+    known = set(options(root / name / "labels.json"))
     found = records(root / name / f"{split}.json", columns=("label", "sentence"), layout="O-LoRA")
     strange = Counter(record["label"] for _, record in found if record["label"] not in known)
     return no_options(strange, split=split)
-
-
-def options(root: Path, name: str) -> list[str]:
-    """A task's labels in their order.
-
-    Raises:
-        DataError: the file is missing or no list of texts.
-    """
-    path = root / name / "labels.json"
-    if not path.is_file():
-        raise DataError(f"{path}: is missing; in O-LoRA's layout it lists the options that stand in every prompt")
-    found = [value for _, value in read_objects(path)]
-    if not found or not all(isinstance(value, str) and value for value in found):
-        raise DataError(f"{path}: must be a list of texts, got {short(found)}")
-    return found
 
 
 def _config(root: Path) -> str:

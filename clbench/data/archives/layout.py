@@ -76,6 +76,20 @@ def records(path: Path, *, columns: tuple[str, ...], layout: str) -> Iterator[tu
         raise DataError(f"{path}: holds no records")
 
 
+def options(path: Path) -> list[str]:
+    """The labels of a `labels.json`, in their order.
+
+    Raises:
+        DataError: the file is missing or no list of texts.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: is missing; in O-LoRA's layout it lists the options that stand in every prompt")
+    found = [value for _, value in read_objects(path)]
+    if not found or not all(isinstance(value, str) and value for value in found):
+        raise DataError(f"{path}: must be a list of texts, got {short(found)}")
+    return found
+
+
 def no_options(strange: Mapping[str, int], *, split: str) -> list[str]:
     """Labels that are none of the options, with how often, as findings."""
     said = "{}: {} records have the label {!r}, which is no option"

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import small
 import suite_files
 
 from clbench.base.errors import ClbenchError, DataError
@@ -80,6 +81,9 @@ def test_traps_are_told(archives):
     assert sapt[:4] == (DEV, blank, "train: 20 instances carry ids of task195", several[0])
     assert several[1] in sapt
     assert findings("easycl", "ABSACL_ATSC/Router") == ()
+    suite_files.write(archives["sapt"] / "Long_Sequence/agnews/labels.json", ["red", "green"])
+    found = findings("sapt", "Long_Sequence/agnews")
+    assert "train: 10 records have the label 'blue', which is no option" in found
 
 
 def test_labels_duplicates_and_prompts_in_two_splits_are_counted(archives):
@@ -193,6 +197,39 @@ def test_bad_archives_are_one_line_and_leave_nothing(home, tmp_path, call, kind)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert re.search(complaint, done.err), done.err
     assert suites.REGISTER.entries() == {}
+
+
+# --- by the command
+
+
+def test_a_zip_is_unpacked_registered_and_removed(home, tmp_path, call):
+    suite_files.sapt(tmp_path / "SAPT-main")
+    path = small.zip_folder(tmp_path / "SAPT-main", tmp_path / "SAPT-main.zip")
+    shown = call("data", "add", "cl-benchmark", path, "--json").json
+    assert shown.keys() == {"sapt"}
+    assert shown["sapt"]["path"].startswith(str(home / "data"))
+    assert {task["task"]: task["records"] for task in shown["sapt"]["tasks"]}["Long_Sequence/copa"] == {
+        "train": 20,
+        "dev": 6,
+        "test": 6,
+    }
+    assert len(shown["sapt"]["sha256"]) == 12
+    assert call("data", "ls", "--json").json[0]["data"] == "cl-benchmark:sapt"
+    assert "are deleted" in call("data", "remove", "cl-benchmark:sapt").out
+    assert not list((home / "data").glob("cl-benchmark-*"))
+
+
+def test_what_is_true_of_all_tasks_is_said_once(home, tmp_path, call):
+    done = call("data", "add", "cl-benchmark", suite_files.sapt(tmp_path / "SAPT"))
+    assert done.out.count("dev and test are one file") == 1
+    assert "all 4 tasks: all prompts end in a blank" in done.out
+    assert "use it by --stream NAME:sapt" in done.out
+
+
+def test_a_suite_that_is_not_here_says_how_to_add_it(home, call):
+    done = call("run", "--stream", "superni:sapt", "--plugin", "frozen", "--dry-run")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "`clbench data add cl-benchmark PATH`" in done.err
 
 
 # --- real archives
