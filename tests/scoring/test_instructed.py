@@ -62,6 +62,7 @@ def test_stems_of_porters_paper_and_nltks_exceptions(word, expected):
     assert stem(word) == expected
 
 
+@pytest.mark.slow  # the library takes its time to import
 def test_stems_are_nltks():
     stemmer = pytest.importorskip("nltk.stem.porter").PorterStemmer()
     rng = random.Random(0)
@@ -70,6 +71,7 @@ def test_stems_are_nltks():
     assert [stem(word) for word in words] == [stemmer.stem(word) for word in words]
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS)
 def test_rouge_is_rouge_scores(prediction, answer):
     module = pytest.importorskip("rouge_score.rouge_scorer")
@@ -77,6 +79,7 @@ def test_rouge_is_rouge_scores(prediction, answer):
     assert em(prediction, answer, rouge_lcs) == pytest.approx(expected.fmeasure, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_rouge_is_rouge_scores_on_real_answers(real_data):
     module = pytest.importorskip("rouge_score.rouge_scorer")

@@ -21,11 +21,13 @@ class Register:
     Args:
         kind: how the command names it, `clbench data add KIND PATH`.
         title: how people do.
+        origin: where it is to be had.
         instead: what can be used where it is not here, as the end of a sentence.
     """
 
     kind: str
     title: str
+    origin: str
     instead: str = ""
 
     @property
@@ -114,7 +116,7 @@ class Register:
         entry = self.entries().get(variant)
         if entry is None:
             raise DataError(
-                f"{self.title} variant {variant!r} is not installed: get the archive ({self.title}'s README links it) "
+                f"{self.title} variant {variant!r} is not installed: get the archive ({self.origin}) "
                 f"and run `clbench data add {self.kind} PATH`{self.instead}"
             )
         return entry

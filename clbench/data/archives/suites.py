@@ -17,7 +17,8 @@ from clbench.data.archives.register import Register
 from clbench.data.example import Example
 
 KIND = "cl-benchmark"
-REGISTER = Register(KIND, KIND)
+ORIGIN = "on GitHub: cmnfriend/O-LoRA, circle-hit/SAPT, ECNU-ICALK/EasyCL"
+REGISTER = Register(KIND, KIND, ORIGIN)
 SUITES = MappingProxyType(
     {
         "o-lora": cast("Layout", labelled),

@@ -16,7 +16,7 @@ from clbench.data.archives import unpacking
 from clbench.data.archives.register import Register
 
 OFFICIAL_SHA256 = "11152d50f8a093b1fc9c6c924ec207915d173b9e2d715396ec8f8a837e2668a8"  # TRACE-Benchmark.zip, 77 MB
-REGISTER = Register("trace", "TRACE", instead=", or use --stream trace:mini")
+REGISTER = Register("trace", "TRACE", "TRACE's README links it", instead=", or use --stream trace:mini")
 FOLDERS = {
     "500": "LLM-CL-Benchmark_500",
     "1000": "LLM-CL-Benchmark_1000",
