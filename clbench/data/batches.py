@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -97,6 +97,12 @@ def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str
         "places": learned.flatten().nonzero()[:, 0] - 1,
     }
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def prompts_of(batch: Mapping[str, torch.Tensor]) -> list[list[int]]:
+    """Tokens of each row of a collated batch that stand before what is learned."""
+    counts = batch["attention_mask"].sum(-1) - (batch["labels"] != IGNORE).sum(-1)
+    return [row[:count] for row, count in zip(batch["input_ids"].tolist(), counts.tolist(), strict=True)]
 
 
 def right_pad(rows: Sequence[Sequence[int]], *, pad: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -127,6 +127,11 @@ class Runner:
 
         if self.devices.sharded:
             raise RunError("--save-model: a model in parts over several processes cannot be saved yet; leave it out")
+        if self.fixed.config.choice.routes:
+            raise RunError(
+                f"--save-model: {self.fixed.config.choice.name} answers each prompt in a way of its own, which no "
+                "model folder holds; leave it out"
+            )
         check_savable(self.moving.stage.run.model)
 
     def _announce(self, method: Method, *, saved: Mapping[str, Any] | None) -> None:
@@ -170,6 +175,7 @@ class Runner:
             config.runtime,
             warn=lambda message: warnings.update({message: 1}),  # once, however often the run was interrupted
             padding=loaded.padding,
+            heads=not config.choice.routes,
         )
         scores = Scorekeeper(
             config,

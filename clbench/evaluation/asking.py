@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.data.probes import ProbeData, is_foreign
 from clbench.data.sources import TaskData
+from clbench.methods.asked import asked
 from clbench.runs.predictions import Prediction
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def record_losses(evaluator: Evaluator, model: Any, examples: Sequence[Example])
     found = []
     for one in evaluator.encoder.wholes(examples):
         ids = torch.tensor([one.ids], device=evaluator.accelerator.device)
-        with torch.inference_mode(), autocast(evaluator.protocol, evaluator.accelerator.device):
+        prompt = one.ids[: -one.num_answer]
+        told = asked(lambda prompt=prompt: [prompt])
+        with torch.inference_mode(), autocast(evaluator.protocol, evaluator.accelerator.device), told:
             logits = model(input_ids=ids, use_cache=False).logits[0, -one.num_answer - 1 : -1].float()
         picked = logits.gather(-1, ids[0, -one.num_answer :, None])[:, 0] - logits.logsumexp(-1)
         found.append((-float(picked.double().sum()), one.num_answer))

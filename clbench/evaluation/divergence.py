@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.formed import spread
+from clbench.methods.asked import asked
 
 if TYPE_CHECKING:
     import torch
@@ -88,5 +89,5 @@ def _logits(model: Any, protocol: Protocol, device: torch.device, ids: Sequence[
     from clbench.training.losses import autocast
 
     model.eval()
-    with torch.inference_mode(), autocast(protocol, device):
+    with torch.inference_mode(), autocast(protocol, device), asked(lambda: [ids]):
         return model(input_ids=torch.tensor([list(ids)], device=device), use_cache=False).logits[0]

@@ -14,6 +14,7 @@ import torch
 from clbench.data.batches import collate, cut, left_pad
 from clbench.data.detokenising import until
 from clbench.evaluation import likelihood
+from clbench.methods.asked import asked
 from clbench.models import memory
 from clbench.models.padding import Padding, masked_attention
 from clbench.runs.predictions import Prediction
@@ -80,6 +81,7 @@ class Evaluator:
         caches: whether likelihoods rest on the model's cache, by kind of batch: found out at the first of each.
         warn: told of what the record must say.
         padding: what the model bears.
+        heads: whether what questions begin with alike is computed once for all; not where each is answered in its way.
     """
 
     accelerator: Accelerator
@@ -90,6 +92,7 @@ class Evaluator:
     caches: dict[tuple[bool, bool], bool] = field(default_factory=dict)
     warn: Callable[[str], None] = field(default=lambda message: None)
     padding: Padding = field(default_factory=Padding)
+    heads: bool = True
 
     def predict(
         self,
@@ -244,9 +247,9 @@ class Evaluator:
         start = ids.shape[1]
         stopping = {"stopping_criteria": StoppingCriteriaList([partial(self._stopped, stop=stop, start=start)])}
         drawn = {"logits_processor": LogitsProcessorList([draw])} if draw else {}
-        asked = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
-        with torch.inference_mode(), autocast(self.protocol, device), masked_attention():
-            output = model.generate(**asked, max_new_tokens=limit, **(stopping if stop else {}), **drawn)
+        inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        with torch.inference_mode(), autocast(self.protocol, device), masked_attention(), asked(lambda: prompts):
+            output = model.generate(**inputs, max_new_tokens=limit, **(stopping if stop else {}), **drawn)
         ends = set(model.generation_config.eos_token_id)
         return [_until_end(row, ends) for row in output[:, start:].tolist()]
 
@@ -271,28 +274,28 @@ class Evaluator:
         tails = [self.encoder.detokenizer.text(row[cut:], after=row[:cut]) for row in ids.tolist()]
         return torch.tensor([any(one in tail for one in stop) for tail in tails], device=ids.device)
 
-    def _likelihoods(self, model: Any, asked: list[likelihood.Question]) -> list[list[float]]:
+    def _likelihoods(self, model: Any, questions: list[likelihood.Question]) -> list[list[float]]:
         inner, device = getattr(model, "module", model), self.accelerator.device
-        costs, most = self._memory(model, width=_longest(asked))
+        costs, most = self._memory(model, width=_longest(questions))
         where: dict[str, Any] = {"pad": self.encoder.pad, "device": device}
         whole = {**where, "alike": not self.padding.training, "tokens": most // costs.read}
         with torch.inference_mode(), autocast(self.protocol, device):
-            uneven = len({one.shared for one in asked}) > 1
-            kind = (likelihood.common_head(asked) > 0, uneven)
+            uneven = len({one.shared for one in questions}) > 1
+            kind = (self.heads and likelihood.common_head(questions) > 0, uneven)
             if kind not in self.caches and all(self.caches.values()):
-                few = [asked[0], *asked[1:][-1:]]
+                few = [questions[0], *questions[1:][-1:]]
                 expected = likelihood.full_scores(inner, few, **whole)
                 self.caches[kind] = self._cache_serves(inner, few, where, expected=expected)
             if all(self.caches.values()):
-                return likelihood.scores(inner, asked, **where)
-            return likelihood.full_scores(inner, asked, **whole)
+                return likelihood.scores(inner, questions, heads=self.heads, **where)
+            return likelihood.full_scores(inner, questions, **whole)
 
     def _cache_serves(
         self, model: Any, few: list[likelihood.Question], where: dict[str, Any], *, expected: list[list[float]]
     ) -> bool:
         """Whether a batch's longest and shortest question get what is expected; some models keep another cache."""
         try:
-            found = likelihood.scores(model, few, **where)
+            found = likelihood.scores(model, few, heads=self.heads, **where)
         except CACHE_ERRORS as error:
             if memory.is_exhausted(error):
                 raise

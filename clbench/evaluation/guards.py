@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example
+from clbench.methods.asked import asked
 from clbench.methods.episodes import Episode, episodes
 from clbench.runs.runconfig import RunConfig
 from clbench.training import runstate
@@ -98,7 +99,7 @@ class Guards:
         examples = self._first_examples(self._episodes()[row])
         prompts = [ids[-TOKENS:] for ids in encoder.prompts([encoder.asked(one) for one in examples])]
         ids = right_pad(prompts, pad=encoder.pad)[0].to(device)
-        with evaluating(model), torch.no_grad(), autocast(self.evaluator.protocol, device):
+        with evaluating(model), torch.no_grad(), autocast(self.evaluator.protocol, device), asked(lambda: prompts):
             logits = model(input_ids=ids, use_cache=False).logits
         return hashlib.sha256(logits.float().cpu().numpy().tobytes()).hexdigest()
 

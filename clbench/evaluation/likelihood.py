@@ -18,6 +18,7 @@ import torch
 from clbench.base.errors import DataError
 from clbench.data.batches import collate, cut, left_pad, right_pad
 from clbench.data.tokenising import Encoded, common_prefix
+from clbench.methods.asked import asked
 from clbench.models.padding import masked_attention
 from clbench.training import head
 from clbench.training.losses import forward
@@ -44,6 +45,11 @@ class Question:
     rows: tuple[tuple[int, ...], ...]
     scored: tuple[int, ...]
     shared: int
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """What stands before all its choices."""
+        return self.rows[0][: self.shared]
 
 
 def encode(encoder: Encoder, examples: Sequence[Example], *, window: int) -> list[Question]:
@@ -139,22 +145,28 @@ def full_scores(
         tokens: padded tokens that are run together at most.
     """
     flat = [Encoded(row, n) for one in questions for row, n in zip(one.rows, one.scored, strict=True)]
+    prompts = [one.asked for one in questions for _ in one.rows]
     order = sorted(range(len(flat)), key=lambda index: len(flat[index].ids))
     found: dict[int, float] = {}
     for batch in cut([len(flat[index].ids) for index in order], size=len(flat), alike=alike, tokens=tokens):
         rows = [order[place] for place in batch]
-        found.update(zip(rows, _summed(model, [flat[row] for row in rows], pad=pad, device=device), strict=True))
+        sums = _summed(model, [flat[row] for row in rows], [prompts[row] for row in rows], pad=pad, device=device)
+        found.update(zip(rows, sums, strict=True))
     values = iter(found[index] for index in range(len(flat)))
     return [[next(values) for _ in one.rows] for one in questions]
 
 
-def _summed(model: Any, rows: Sequence[Encoded], *, pad: int, device: torch.device) -> list[float]:
+def _summed(
+    model: Any, rows: Sequence[Encoded], prompts: Sequence[Sequence[int]], *, pad: int, device: torch.device
+) -> list[float]:
     batch = collate(rows, pad=pad, device=device)
-    each = forward(model, batch).likelihoods(batch["targets"]).split([one.num_answer for one in rows])
+    each = forward(model, batch, prompts=prompts).likelihoods(batch["targets"]).split([one.num_answer for one in rows])
     return torch.stack([one.sum() for one in each]).tolist()
 
 
-def scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch.device) -> list[list[float]]:
+def scores(
+    model: Any, questions: Sequence[Question], *, pad: int, device: torch.device, heads: bool = True
+) -> list[list[float]]:
     """Summed log-likelihoods (nats) of every choice, with all sharing.
 
     Args:
@@ -162,21 +174,24 @@ def scores(model: Any, questions: Sequence[Question], *, pad: int, device: torch
         questions: of one batch.
         pad: any token.
         device: of the model.
+        heads: whether what all begin with alike is computed once.
     """
     from transformers import DynamicCache
 
     cache = DynamicCache(config=model.config)
-    begun = common_head(questions)
+    begun = common_head(questions) if heads else 0
     if _slots(questions) > _reach(model, cache):
         begun = 0  # padding between head and question would push tokens out of a sliding window
     if begun:
         first = torch.tensor([questions[0].rows[0][:begun]], device=device)
-        _run(model, first, torch.ones_like(first), cache, places=torch.tensor([begun - 1], device=device))
+        with asked(lambda: [questions[0].asked]):
+            _run(model, first, torch.ones_like(first), cache, places=torch.tensor([begun - 1], device=device))
         cache.batch_repeat_interleave(len(questions))
     ids, held = left_pad([one.rows[0][begun : one.shared] for one in questions], pad=pad)
     mask = torch.cat([held.new_ones(len(questions), begun), held], dim=1).to(device)
     ends = torch.arange(1, len(questions) + 1, device=device) * ids.shape[1] - 1
-    last = _run(model, ids.to(device), mask, cache, places=ends).logits.float()  # (questions, vocabulary)
+    with asked(lambda: [one.asked for one in questions]):
+        last = _run(model, ids.to(device), mask, cache, places=ends).logits.float()  # (questions, vocabulary)
     return _tails(model, questions, cache, mask, last, pad=pad)
 
 
@@ -196,7 +211,8 @@ def _tails(
         cache.batch_select_indices(owner)
         past = torch.cat([mask[owner], held[:, :-1]], dim=1)
         later = counted[:, 1:]
-        output = _run(model, tails[:, :-1], past, cache, places=later.flatten().nonzero()[:, 0])
+        with asked(lambda: [questions[i].asked for i, _ in rows]):
+            output = _run(model, tails[:, :-1], past, cache, places=later.flatten().nonzero()[:, 0])
         values[:, 1:][later] = output.likelihoods(tails[:, 1:][later])
     found = iter(values.masked_fill(~counted, 0.0).sum(-1).tolist())
     return [[next(found) for _ in one.rows] for one in questions]

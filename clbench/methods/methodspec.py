@@ -27,6 +27,7 @@ Capability = Literal[
     "stores_examples",  # keeps records of the past
     "freezes_base",  # trains only what it added (LoRA)
     "extra_backward",  # further passes each step
+    "routes_prompts",  # answers each prompt in a way of its own (a router, a prompt pool)
     "sharded_ok",  # exact when parameters or gradients are sharded
 ]
 """What a method touches and needs, by which `compose` refuses pairs that cannot go together."""

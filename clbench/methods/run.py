@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
 from clbench.data.example import Example
-from clbench.methods import added
+from clbench.methods import added, asked
 from clbench.methods.answering import Answer, Answering, Sample
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ class Run:
     def torch_rng(self, name: str, *more: str | int, device: str | torch.device = "cpu") -> torch.Generator:
         """As `rng`, torch's."""
         return seeding.torch_rng(self.seed, "method", name, *more, device=device)
+
+    @property
+    def prompts(self) -> asked.Prompts | None:
+        """Tokens that each row of the forward pass under way is asked, for hooks on the model's modules.
+
+        In training what stands before the answer, in evaluation what is to be answered or continued; the same object
+        as long as the same rows are continued. None where nobody says so, as in another library's own loop. A method
+        that answers prompts in ways of their own declares `routes_prompts`; questions then share no computation.
+        """
+        return asked.prompts()
 
     def note(self, name: str, value: Any) -> None:
         """Put a JSON value into the record under `method_notes`."""

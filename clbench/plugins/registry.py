@@ -190,6 +190,11 @@ class MethodChoice:
         """`replay+mofo`."""
         return "+".join(entry.spec.name for entry in self.entries)
 
+    @property
+    def routes(self) -> bool:
+        """Whether prompts are answered each in a way of its own."""
+        return any("routes_prompts" in entry.spec.capabilities for entry in self.entries)
+
     def create(self, options: Mapping[str, Mapping[str, Any]]) -> Method:
         """Import the method (or methods) and validate the options given for it.
 

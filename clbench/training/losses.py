@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clbench.data.batches import collate, micro_batches
+from clbench.data.batches import collate, micro_batches, prompts_of
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder
+from clbench.methods.asked import asked
 from clbench.models import memory
 from clbench.models.padding import Padding
 from clbench.training import head
@@ -31,18 +32,26 @@ def autocast(protocol: Protocol, device: torch.device) -> contextlib.AbstractCon
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def forward(model: Any, batch: Mapping[str, torch.Tensor], *, call: Callable[..., Any] | None = None) -> Output:
+def forward(
+    model: Any,
+    batch: Mapping[str, torch.Tensor],
+    *,
+    call: Callable[..., Any] | None = None,
+    prompts: Sequence[Sequence[int]] | None = None,
+) -> Output:
     """The model on a batch of `collate`: without a mask, as padding stands behind all that a causal model reads.
 
     Args:
         model: causal LM, perhaps wrapped.
         batch: of `clbench.data.batches.collate`.
         call: instead of the model itself: the same model at other weights.
+        prompts: what each row is asked, where that is not all that stands before the answer.
 
     Returns:
         With `logits` of shape (answer tokens, vocabulary), which predict `batch["targets"]`.
     """
-    return head.run(model, {"input_ids": batch["input_ids"], "use_cache": False}, batch["places"], call=call)
+    with asked(partial(prompts_of, batch) if prompts is None else lambda: prompts):
+        return head.run(model, {"input_ids": batch["input_ids"], "use_cache": False}, batch["places"], call=call)
 
 
 class Losses:

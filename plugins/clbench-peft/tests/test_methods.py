@@ -38,6 +38,7 @@ def trainable(model):
         ("lora", {"targets": "all-linear", "rank": 2}),
         ("dora", {}),
         ("olora", {"shrinkage": 0.1}),
+        ("epi", {}),
         ("peft", {"tuner": "ia3"}),
         ("peft", {"tuner": "OFT", "config": {"oft_block_size": 4}}),
         ("peft", {"tuner": "LOHA", "config": {"r": 2, "target_modules": "all-linear"}}),
@@ -202,7 +203,7 @@ def test_osf_decomposes_anew(llama):
         assert layer.get_delta_weight(ADAPTER).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["lora", "dora", "olora", "osf"])
+@pytest.mark.parametrize("name", ["lora", "dora", "olora", "osf", "epi"])
 @pytest.mark.parametrize("done", [1, 2])
 def test_state_continues(llama, name, done):
     straight = trainer_of(llama, name)
@@ -245,7 +246,21 @@ def stream(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "method",
-    ["lora", "dora", "olora", "osf", "peft", "lwf+lora", "ewc+olora", "l2+osf", "lwf+osf", "mofo+lora", "wise-ft+lora"],
+    [
+        "lora",
+        "dora",
+        "olora",
+        "osf",
+        "peft",
+        "lwf+lora",
+        "ewc+olora",
+        "l2+osf",
+        "lwf+osf",
+        "mofo+lora",
+        "wise-ft+lora",
+        "epi",
+        "lwf+epi",
+    ],
 )
 def test_in_a_whole_run(stream, llama, tmp_path, method):
     parts = method.split("+")
@@ -257,7 +272,7 @@ def test_in_a_whole_run(stream, llama, tmp_path, method):
     rows = record.scores["strict"]
     assert len({tuple(row) for row in rows}) > 1, "training changed something"
     assert record.footprint.extra_parameters > 0
-    if method in ("lora", "dora", "peft"):
+    if method in ("lora", "dora", "peft", "epi"):
         assert record.drift["relative_l2"] == 0
         assert record.footprint.extra_parameters == record.footprint.trainable_parameters
     if method in ("olora", "osf"):

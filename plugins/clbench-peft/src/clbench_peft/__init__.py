@@ -11,7 +11,7 @@ _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The methods `lora`, `dora`, `olora`, `osf`, `migu`, and `peft` for any other tuner."""
+    """The methods `lora`, `dora`, `olora`, `osf`, `epi`, `migu`, and `peft` for any other tuner."""
     yield MethodSpec(
         name="lora",
         target="clbench_peft.method:Lora",
@@ -41,6 +41,13 @@ def clbench_methods() -> Iterable[MethodSpec]:
         capabilities=_ADAPTER,
         source="Nayak et al., Sculpting Subspaces: Constrained Full Fine-Tuning in LLMs for Continual Learning, 2025, "
         "arXiv:2504.07097",
+    )
+    yield MethodSpec(
+        name="epi",
+        target="clbench_peft.epi:Epi",
+        summary="a low-rank adapter a task, kept; a router chooses one for each prompt without the task's name",
+        capabilities=_ADAPTER.union(("routes_prompts", "extra_backward")),
+        source="Wang et al., Rehearsal-free Continual Language Learning via Efficient Parameter Isolation, ACL 2023",
     )
     yield MethodSpec(
         name="migu",
