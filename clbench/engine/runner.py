@@ -128,10 +128,7 @@ class Runner:
         if self.devices.sharded:
             raise RunError("--save-model: a model in parts over several processes cannot be saved yet; leave it out")
         if self.fixed.config.choice.routes:
-            raise RunError(
-                f"--save-model: {self.fixed.config.choice.name} answers each prompt in a way of its own, which no "
-                "model folder holds; leave it out"
-            )
+            raise RunError("--save-model: no model's folder holds how prompts are routed; leave it out")
         check_savable(self.moving.stage.run.model)
 
     def _announce(self, method: Method, *, saved: Mapping[str, Any] | None) -> None:

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from clbench import Experience, Run
+from clbench.base.errors import RunError
 from clbench.data.example import Example
 from clbench.evaluation import likelihood
 from clbench.methods.asked import asked
@@ -148,3 +149,9 @@ def test_the_name_of_a_task_does_not_leak(llama, tmp_path):
         found.append(answers(outcome, some))
     assert found[0] == found[1]
     assert len({tuple(row) for row in found[0]}) > 3
+
+
+def test_no_folder_holds_what_it_answers_with(llama, tmp_path):
+    stream = small.write_stream(tmp_path / "data")
+    with pytest.raises(RunError, match="no model's folder holds how prompts are routed"):
+        small.run_stream(stream, "epi", model=llama, home=tmp_path, save_model="end")

@@ -39,6 +39,7 @@ def trainable(model):
         ("dora", {}),
         ("olora", {"shrinkage": 0.1}),
         ("epi", {}),
+        ("inflora", {}),
         ("peft", {"tuner": "ia3"}),
         ("peft", {"tuner": "OFT", "config": {"oft_block_size": 4}}),
         ("peft", {"tuner": "LOHA", "config": {"r": 2, "target_modules": "all-linear"}}),
@@ -203,7 +204,7 @@ def test_osf_decomposes_anew(llama):
         assert layer.get_delta_weight(ADAPTER).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["lora", "dora", "olora", "osf", "epi"])
+@pytest.mark.parametrize("name", ["lora", "dora", "olora", "osf", "epi", "inflora"])
 @pytest.mark.parametrize("done", [1, 2])
 def test_state_continues(llama, name, done):
     straight = trainer_of(llama, name)
@@ -275,5 +276,5 @@ def test_in_a_whole_run(stream, llama, tmp_path, method):
     if method in ("lora", "dora", "peft", "epi"):
         assert record.drift["relative_l2"] == 0
         assert record.footprint.extra_parameters == record.footprint.trainable_parameters
-    if method in ("olora", "osf"):
+    if method in ("olora", "osf", "inflora", "mofo+inflora"):
         assert record.drift["relative_l2"] > 0

@@ -11,7 +11,7 @@ _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The methods `lora`, `dora`, `olora`, `osf`, `epi`, `migu`, and `peft` for any other tuner."""
+    """The methods `lora`, `dora`, `olora`, `osf`, `epi`, `inflora`, `migu`, and `peft` for any other tuner."""
     yield MethodSpec(
         name="lora",
         target="clbench_peft.method:Lora",
@@ -48,6 +48,14 @@ def clbench_methods() -> Iterable[MethodSpec]:
         summary="a low-rank adapter a task, kept; a router chooses one for each prompt without the task's name",
         capabilities=_ADAPTER.union(("routes_prompts", "extra_backward")),
         source="Wang et al., Rehearsal-free Continual Language Learning via Efficient Parameter Isolation, ACL 2023",
+    )
+    yield MethodSpec(
+        name="inflora",
+        target="clbench_peft.inflora:Inflora",
+        summary="a low-rank adapter a task, designed off the input directions that past tasks use",
+        capabilities=_ADAPTER.union(("extra_backward",)),
+        source="Liang and Li, InfLoRA: Interference-Free Low-Rank Adaptation for Continual Learning, CVPR 2024, "
+        "arXiv:2404.00228",
     )
     yield MethodSpec(
         name="migu",

@@ -1,8 +1,9 @@
-"""What a frozen base model makes of a prompt: its last hidden states, one vector a prompt."""
+"""What a model makes of texts, without its head and without a gradient: a prompt's feature, a layer's inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -15,6 +16,14 @@ from clbench.training.losses import autocast, evaluating
 
 Pooling = Literal["mean", "last"]
 ROWS = 16  # at once
+
+
+def width(model: Any) -> int:
+    """Of hidden states and token embeddings."""
+    return int(model.config.get_text_config().hidden_size)
+
+
+# --- prompts
 
 
 def pool(hidden: torch.Tensor, lengths: torch.Tensor, how: Pooling) -> torch.Tensor:
@@ -36,26 +45,62 @@ def features(run: Run, prompts: Sequence[Sequence[int]], *, how: Pooling) -> tor
     """Of prompts under the model as it is, without dropout: (prompts, width), fp32.
 
     Args:
-        run: with the model; it is run below its head, so that hooks on the whole model take no notice.
-        prompts: tokens; one without any is what it is of nothing: zeros.
+        run: with the model.
+        prompts: tokens; one without any has zeros.
         how: see `pool`.
     """
-    rows = [Encoded(tuple(ids), 0) for ids in prompts if len(ids)]
+    rows = [Encoded(tuple(ids), 0) for ids in prompts]
     found: dict[int, torch.Tensor] = {}
+    for some, ids, inside in _batches(run, [one for one in rows if one.ids]):
+        found.update(zip(map(id, some), pool(_hidden(run, ids), inside.sum(1), how), strict=True))
+    nothing = torch.zeros(width(run.model), device=run.device)
+    return torch.stack([found.get(id(one), nothing) for one in rows])
+
+
+# --- layers
+
+
+class _Covariance:
+    """Adds up a layer's inputs."""
+
+    def __init__(self) -> None:
+        self.sum, self.number, self.inside = torch.zeros(()), 0, torch.empty(0)
+
+    def __call__(self, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        """A pass; an expert of a mixture sees some tokens, of which nobody knows which are padding."""
+        x = inputs[0].flatten(0, -2)
+        x = (x[self.inside.flatten()] if len(x) == self.inside.numel() else x).float()
+        self.sum = self.sum.to(x.device) + x.mT @ x
+        self.number += len(x)
+
+
+@torch.no_grad()
+def covariances(run: Run, rows: Sequence[Encoded], layers: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
+    """H Hᵀ / n of each layer's inputs H (width × tokens) on some texts: (width, width) each, fp64, on the CPU."""
+    heard = {name: _Covariance() for name in layers}
+    with contextlib.ExitStack() as stack:
+        for name, layer in layers.items():
+            stack.callback(layer.register_forward_pre_hook(heard[name]).remove)
+        for _, ids, inside in _batches(run, rows):
+            for one in heard.values():
+                one.inside = inside
+            _hidden(run, ids)
+    return {name: one.sum.cpu().double() / one.number for name, one in heard.items()}
+
+
+# --- passes
+
+
+def _batches(run: Run, rows: Sequence[Encoded]) -> Iterator[tuple[list[Encoded], torch.Tensor, torch.Tensor]]:
+    """Texts of like lengths, their tokens (rows, tokens), and which of those are no padding."""
+    tokens = memory.room(run.model, run.device, width=max((len(one.ids) for one in rows), default=1))
+    for some in micro_batches(rows, size=ROWS, tokens=tokens):
+        ids, mask = right_pad([one.ids for one in some], pad=0)
+        yield some, ids.to(run.device), mask.bool().to(run.device)
+
+
+def _hidden(run: Run, ids: torch.Tensor) -> torch.Tensor:
+    """Last hidden states; hooks on the whole model take no notice."""
     body: Any = run.model.base_model
-    if rows:
-        tokens = memory.room(run.model, run.device, width=max(len(one.ids) for one in rows))
-        with evaluating(run.model), autocast(run.protocol, run.device):
-            for some in micro_batches(rows, size=ROWS, tokens=tokens):
-                ids = right_pad([one.ids for one in some], pad=0)[0].to(run.device)
-                lengths = torch.tensor([len(one.ids) for one in some], device=run.device)
-                hidden = body(input_ids=ids, use_cache=False)[0]
-                found.update(zip(map(id, some), pool(hidden, lengths, how), strict=True))
-    given = iter(rows)
-    empty = torch.zeros(width(run.model), device=run.device)
-    return torch.stack([found[id(next(given))] if len(ids) else empty for ids in prompts])
-
-
-def width(model: Any) -> int:
-    """Of hidden states and token embeddings."""
-    return int(model.config.get_text_config().hidden_size)
+    with evaluating(run.model), autocast(run.protocol, run.device):
+        return body(input_ids=ids, use_cache=False)[0]
