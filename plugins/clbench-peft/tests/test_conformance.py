@@ -4,3 +4,5 @@ from clbench.testing import conformance
 
 test_conformance = conformance("lora")
 test_migu = conformance("migu", identity={"migu.share": 1})
+test_epi = conformance("epi")
+test_inflora = conformance("inflora")

@@ -39,7 +39,7 @@ def learned(llama):
     torch.manual_seed(0)
     trainer = small.make_trainer(llama, method=Epi(EpiOptions(rank=2, dropout=0.0)), eps=1e-2)
     run, method = trainer.run, trainer.method
-    run.num_experiences = 3
+    run.num_experiences = 4
     base = copy.deepcopy(run.model)
     merged = []
     for index, task in enumerate(TASKS, 1):

@@ -83,7 +83,7 @@ class Epi(Lora):
         return batch
 
     def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
-        """Keep the adapter, learn what its prompts look like, begin a new one."""
+        """Keep the adapter, learn what its prompts look like, begin a new one. After the last task nothing begins."""
         self._banks.keep()
         self._tasks.append(experience.task)
         asked = [one.ids for one in run.encode(data, [()] * len(data))]
@@ -94,7 +94,8 @@ class Epi(Lora):
         right = self._router.nearest(found).count(len(self._tasks) - 1) / len(asked)
         routed = {**run.notes.get("epi", {}).get("routed_to_own_adapter", {}), experience.task: round(right, 4)}
         run.note("epi", {**self._adapted, "routed_to_own_adapter": routed})
-        self._begin_anew(run, experience)
+        if experience.index < run.num_experiences:
+            self._begin_anew(run, experience)
 
     @torch.no_grad()
     def _begin_anew(self, run: Run, experience: Experience) -> None:
@@ -132,7 +133,7 @@ class Epi(Lora):
         self, run: Run, given: int | None, routes: _Routes, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Before each pass of the whole model: whose rows are these?"""
-        ids = kwargs.get("input_ids", args[0] if args else None)
+        ids: torch.Tensor = kwargs["input_ids"] if "input_ids" in kwargs else args[0]
         prompts = asked_by(run, ids, kwargs)
         if prompts is not None and prompts is not routes.last:
             chosen = self._route(run, prompts, routes.known) if given is None else [given] * len(prompts)

@@ -1,10 +1,10 @@
 """`inflora`: a low-rank adapter a task that cannot touch what past tasks use (InfLoRA, CVPR 2024, arXiv 2404.00228).
 
-    W_t = W_{t−1} + B_t A_t;   only B_t is trained; rows of A_t: the new task's strongest input directions off the past's
+    W_t = W_{t−1} + B_t A_t;   only B_t is trained; A_t's rows: the task's strongest input directions off the past's
 
-A step on B alone moves W within the span of A's rows (the paper's proposition 1), so with A M = 0 the outputs for inputs
-in the span of M stay what they were, whatever the optimizer. A is designed from the task's inputs before it is learned,
-M takes in its inputs after it (`subspace`), and the adapter is folded into W. The paper has A and B in each other's place.
+A step on B alone moves W within the span of A's rows (the paper's proposition 1), so with A M = 0 outputs for inputs in
+the span of M stay what they were, whatever the optimizer. A is designed from the task's inputs before it is learned, M
+takes in its inputs after it (`subspace`), and the adapter is folded into W. In the paper A and B have changed places.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ class Inflora(Lora):
 
     @torch.no_grad()
     def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
-        """The past takes in the task's inputs; the adapter is folded into the weights, also the last time."""
+        """The past takes in the task's inputs; the adapter is folded into the weights. The last task's stays."""
         options = self.options
         grown = (options.final_threshold - options.threshold) * (experience.index - 1) / run.num_experiences
         for name, covariance in self._covariances(run, data).items():
             self._past[name].learn(covariance, threshold=options.threshold + grown)
-        for layer in self._layers.values():
+        for layer in self._layers.values() if experience.index < run.num_experiences else ():
             base_weight(layer).add_(layer.get_delta_weight(ADAPTER))
             layer.lora_B[ADAPTER].weight.zero_()
             forget_moments(run.optimizer, [layer.lora_B[ADAPTER].weight])
