@@ -59,6 +59,7 @@ class Epi(Lora):
     def __init__(self, options: EpiOptions | None = None) -> None:
         super().__init__(options)
         self._router = Router(self.options.shrinkage)
+        self._banks = Banks({}, self.options.alpha / self.options.rank)
         self._tasks: list[str] = []  # in the order in which they were learned; read only where the protocol gives names
         self._trained, self._read = 0, 0.0  # examples of steps; passes for features
 
@@ -74,7 +75,7 @@ class Epi(Lora):
         for name, layer in layers.items():
             if ADAPTER not in layer.lora_A or not has_weight(layer):  # type: ignore[operator]
                 raise OptionError(f"-o epi.targets: {name} is no linear layer with a weight of its own{instead}")
-        self._banks = Banks(layers, self.options.alpha / self.options.rank)
+        self._banks = Banks(layers, self._banks.scale)
         return model
 
     def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
