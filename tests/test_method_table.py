@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from method_table import BEGIN, END, PAGE, methods
+from method_table import BEGIN, END, PAGE, methods, table, told
 
 from clbench.testing import make_subject
 from clbench.testing.architectures import TABLE, attempts
@@ -26,6 +26,11 @@ def written():
         name, *found = (cell.strip(" `") for cell in row.strip("|").split("|"))
         cells[name] = dict(zip(COLUMNS, found, strict=True))
     return cells, dict(re.findall(r"^(\d+)\. (.+)$", part, flags=re.MULTILINE))
+
+
+def test_a_table_is_read_as_it_was_written():
+    part = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert table(list(told(part).items())) == part.strip() + "\n"
 
 
 def test_every_method_stands_in_it_and_works_or_says_why_not(written):

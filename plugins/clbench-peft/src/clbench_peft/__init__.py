@@ -11,7 +11,7 @@ _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The methods `lora`, `dora`, `olora`, `osf`, `epi`, `inflora`, `migu`, and `peft` for any other tuner."""
+    """The methods `lora`, `dora`, `olora`, `osf`, `inflora`, `epi`, `l2p`, `migu`, and `peft` for any other tuner."""
     yield MethodSpec(
         name="lora",
         target="clbench_peft.method:Lora",
@@ -48,6 +48,13 @@ def clbench_methods() -> Iterable[MethodSpec]:
         summary="a low-rank adapter a task, kept; a router chooses one for each prompt without the task's name",
         capabilities=_ADAPTER.union(("routes_prompts", "extra_backward")),
         source="Wang et al., Rehearsal-free Continual Language Learning via Efficient Parameter Isolation, ACL 2023",
+    )
+    yield MethodSpec(
+        name="l2p",
+        target="clbench_peft.l2p:L2p",
+        summary="a pool of soft prompts, of which each input chooses some by the frozen model's feature of it",
+        capabilities=_ADAPTER.union(("routes_prompts", "adds_loss", "extra_backward")),
+        source="Wang et al., Learning to Prompt for Continual Learning, CVPR 2022, arXiv:2112.08654",
     )
     yield MethodSpec(
         name="inflora",

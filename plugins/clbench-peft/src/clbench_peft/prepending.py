@@ -1,0 +1,64 @@
+"""Soft prompts before the tokens of a pass: of whole rows, padded on either side, or of rows that go on in a cache.
+
+They stand between a row's padding and its first token, so that also a model whose state runs over the text sees no
+padding behind them. Masks and positions are those of rows that many tokens longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from clbench_peft.asked import goes_on
+
+
+def prepended(
+    kwargs: Mapping[str, Any], ids: torch.Tensor, soft: torch.Tensor, *, embed: Callable[[torch.Tensor], torch.Tensor]
+) -> dict[str, Any]:
+    """Arguments of the pass with its soft prompts.
+
+    Args:
+        kwargs: of the pass; a mask is two-dimensional.
+        ids: its tokens (rows, tokens).
+        soft: (rows, soft tokens, embedding width).
+        embed: tokens to embeddings.
+    """
+    mask, number = kwargs.get("attention_mask"), soft.shape[1]
+    new = {name: value for name, value in kwargs.items() if name != "input_ids"}
+    on = goes_on(ids, mask)
+    held = torch.ones_like(ids) if mask is None else mask
+    order = places(held, number)
+    if mask is not None:
+        new["attention_mask"] = torch.cat([held.new_ones(len(held), number), held], dim=1).gather(1, order)
+    if on:
+        new["input_ids"] = ids
+    else:
+        words = embed(ids)
+        both = torch.cat([soft.to(words.dtype), words], dim=1)
+        new["inputs_embeds"] = both.gather(1, order[..., None].expand(-1, -1, both.shape[2]))
+    for name in ("position_ids", "cache_position"):
+        if (given := kwargs.get(name)) is not None:
+            new[name] = given + number if on else _positions(name, new.get("attention_mask"), given, number)
+    return new
+
+
+def places(mask: torch.Tensor, number: int) -> torch.Tensor:
+    """Where each token of the longer rows comes from in `[soft tokens, row]`: (rows, soft tokens + tokens).
+
+    Args:
+        mask: (rows, tokens), 0 at padding; what is before the first 1 stays before the soft tokens.
+        number: of soft tokens.
+    """
+    before = (mask.cumsum(1) == 0).sum(1, keepdim=True)
+    place = torch.arange(mask.shape[1] + number, device=mask.device).expand(len(mask), -1)
+    return torch.where(place < before, place + number, torch.where(place < before + number, place - before, place))
+
+
+def _positions(name: str, mask: torch.Tensor | None, given: torch.Tensor, number: int) -> torch.Tensor:
+    """Of rows that begin here."""
+    whole = torch.arange(given.shape[-1] + number, device=given.device)
+    if name == "position_ids":
+        return whole.expand(len(given), -1) if mask is None else (mask.cumsum(1) - 1).clamp(min=0)
+    return whole
