@@ -61,6 +61,11 @@ def no_peeking(subject: Subject) -> None:
     _no_faults(subject, "no-peeking")
 
 
+def asking(subject: Subject) -> None:
+    """The kit's own attempts to have answers to test records scored are refused, whatever it has done to its run."""
+    _no_faults(subject, "asking")
+
+
 def no_writing(subject: Subject) -> None:
     """It writes nothing where runs, records and boards are."""
     _no_faults(subject, "no-writing")

@@ -47,6 +47,7 @@ PROPERTIES: tuple[Property, ...] = tuple(
         conduct.memory,
         conduct.randomness,
         conduct.no_peeking,
+        conduct.asking,
         conduct.no_writing,
         conduct.leaves_nothing,
         conduct.functions,

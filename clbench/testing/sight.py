@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.data.example import Example, TrainingData
 from clbench.methods.method import Footprint, Method, Run
 from clbench.runs.functions import replaced
+from clbench.runs.predictions import Prediction
 from clbench.testing import audit, leftovers, reach, world
 
 if TYPE_CHECKING:
@@ -95,6 +96,13 @@ class Sight:
         self.returned |= {one for one in found - self.present if not world.is_test(one)}
         if len(self.returned) > allowance:
             self.note("memory", f"{hook} trains on {len(self.returned)} examples of the past; it counts {allowance}")
+
+    def try_to_score(self, run: Run) -> None:
+        """Ask what answers to test records are worth, as the method could: nobody may be told."""
+        for one in world.test_records():
+            with contextlib.suppress(PermissionError):
+                run.score(one.task, [Prediction(one.prompt, one.answer, one.answer)])
+                self.note("asking", f"run.score tells what answers to test records of {one.task} are worth")
 
     def pass_by(self, rows: Iterable[Sequence[int]]) -> None:
         """Tokens come to the model, whoever brings them: nothing but the present and what was kept may."""

@@ -83,6 +83,7 @@ class Watched(Method):
         self.sight.batches.append(tuple(one.prompt for one in batch))
         with self.sight.inside("batch_data", run):
             chosen = self.inner.batch_data(run, batch)
+        self.sight.try_to_score(run)
         examples = [one for one in chosen if not isinstance(one, Encoded)]
         self.sight.see("batch_data", examples, self.inner.footprint().stored_examples)
         return chosen

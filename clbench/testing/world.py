@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base import seeding
+from clbench.data.example import Example
 from clbench.testing import families
 
 TASKS = ("kit/first", "kit/last", "kit/longest")
@@ -76,6 +77,12 @@ def _record(task: int, index: int, *, split: str) -> dict[str, str]:
     words = rng.choices(_WORDS, k=rng.randint(2, 6))
     answer = (words[0], words[-1], max(words, key=len))[task]
     return {"prompt": f"{TASKS[task]} q{task}{split == 'test':d}{index:03d} {' '.join(words)}:", "answer": answer}
+
+
+def test_records() -> list[Example]:
+    """One of each task, as nobody may have it."""
+    found = [_record(number, 0, split="test") for number in range(len(TASKS))]
+    return [Example(task, one["prompt"], one["answer"]) for task, one in zip(TASKS, found, strict=True)]
 
 
 def markers(texts: Iterable[str]) -> set[str]:

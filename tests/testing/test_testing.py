@@ -34,6 +34,9 @@ HOSTILE = {
     "forks": ("leaves-nothing", "starts a process (os.fork), which may outlive the run"),
     "threads": ("leaves-nothing", "before_experience leaves the thread 'mole'"),
     "steps": ("footprint", "optimizer steps, which no record counts"),
+    "asks": ("no-peeking", "before_experience: test examples pass through the model"),
+    "opens": ("asking", "run.score tells what answers to test records of kit/first are worth"),
+    "prices": ("no-peeking", "it was stopped: only answers to the present experience's own records are scored"),
     "copies": ("footprint", "bytes are its own; stored_bytes says 0"),
     "recodes": ("answers", "scores: "),
     "recalls": ("answers", "answers of row 0 are not what the weights give"),
@@ -47,7 +50,7 @@ SEVERAL = {
     "loops": ({"footprint", "memory"}, "extra passes are counted at the model's embedding; extra_passes says 0.00"),
 }
 ONE_RUN = {"loads", "learns", "state", "footprint", "memory", "randomness", "no-peeking", "no-writing", "no-secrets"}
-ONE_RUN |= {"leaves-nothing", "functions"}
+ONE_RUN |= {"leaves-nothing", "functions", "asking"}
 
 
 class Options(MethodOptions):

@@ -26,6 +26,7 @@ KINDS = (
 CHEATS = (
     *("frames", "compressed", "elsewhere", "invents", "decodes", "scores", "recodes", "recalls", "shrinks", "steps"),
     *("loops", "copies", "renames", "links", "forks", "threads"),
+    *("asks", "opens", "prices"),
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clbench import Method
 from clbench.base.home import runs_dir
+from clbench.runs.predictions import Prediction
 
 
 def config():
@@ -192,3 +193,37 @@ class Threads(Method):
 
     def before_experience(self, run, experience):
         threading.Thread(target=time.sleep, args=(1,), name="mole", daemon=True).start()
+
+
+class Asks(Method):
+    """Has the model answer a test prompt while it is trained."""
+
+    def before_experience(self, run, experience):
+        run.generate(config().data[0].test[:1], max_new_tokens=1)
+
+
+class Prices(Method):
+    """Asks what an answer to a test record is worth."""
+
+    def training_data(self, run, experience, data):
+        worth(run)
+        return data
+
+
+class Opens(Method):
+    """The same, after it has made every record its own."""
+
+    def training_data(self, run, experience, data):
+        run.records = Everything()
+        worth(run)
+        return data
+
+
+class Everything:
+    def __contains__(self, one):
+        return True
+
+
+def worth(run):
+    (one, *_) = config().data[0].test
+    return run.score(one.task, [Prediction(one.prompt, one.answer, one.answer)])
