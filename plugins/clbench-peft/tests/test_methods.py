@@ -39,6 +39,7 @@ def trainable(model):
         ("dora", {}),
         ("olora", {"shrinkage": 0.1}),
         ("epi", {}),
+        ("l2p", {}),
         ("inflora", {}),
         ("peft", {"tuner": "ia3"}),
         ("peft", {"tuner": "OFT", "config": {"oft_block_size": 4}}),
@@ -204,7 +205,7 @@ def test_osf_decomposes_anew(llama):
         assert layer.get_delta_weight(ADAPTER).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["lora", "dora", "olora", "osf", "epi", "inflora"])
+@pytest.mark.parametrize("name", ["lora", "dora", "olora", "osf", "epi", "inflora", "l2p"])
 @pytest.mark.parametrize("done", [1, 2])
 def test_state_continues(llama, name, done):
     straight = trainer_of(llama, name)
@@ -261,6 +262,10 @@ def stream(tmp_path_factory):
         "wise-ft+lora",
         "epi",
         "lwf+epi",
+        "inflora",
+        "mofo+inflora",
+        "l2p",
+        "lwf+l2p",
     ],
 )
 def test_in_a_whole_run(stream, llama, tmp_path, method):
