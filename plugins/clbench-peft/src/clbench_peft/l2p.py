@@ -65,7 +65,7 @@ class L2p(Method):
     def __init__(self, options: L2pOptions | None = None) -> None:
         super().__init__(options)
         self._begun = self._attached = False
-        self._size = 0
+        self._size = self._width = 0  # parameters of the pool; tokens a row in the pass under way
         self._counts = torch.zeros(self.options.pool)  # choices of the present task's training
         self._past = torch.zeros(self.options.pool)  # of all before it
         self._trained, self._read = 0, 0.0  # examples of steps; passes for queries
@@ -88,7 +88,7 @@ class L2p(Method):
             drawn = torch.randint(embed.weight.shape[0], (options.pool, options.length))
             values = embed(drawn.to(embed.weight.device)).float()
         keys = torch.randn(options.pool, width(model)).to(values.device)
-        model.add_module(PLACE, PromptPool(keys, values.clone()))
+        model.add_module(PLACE, PromptPool(keys, values.clone()).train(model.training))
         self._size = keys.numel() + values.numel()
         return model
 
@@ -99,18 +99,26 @@ class L2p(Method):
             run.model.register_forward_pre_hook(
                 lambda model, args, kwargs: self._prepend(run, args, kwargs), with_kwargs=True
             )
+            run.model.register_forward_hook(lambda model, args, output: self._cut(output))
 
     def _prepend(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
         """A pass begins."""
+        self._width = 0
         if not self._begun:
             return None
         ids: torch.Tensor = kwargs["input_ids"] if "input_ids" in kwargs else args[0]
+        self._width = ids.shape[1]
         asked = asked_by(run, ids, kwargs)
         if asked is not None and asked is not self._asked:
             self._places = self._recalled(run, asked) if self._known is not None else self._chosen(run, asked)
             self._asked = asked
         soft = _pool(run.model).chosen(self._places)
         return (), prepended(kwargs, ids, soft, embed=_embedding(run.model))
+
+    def _cut(self, output: Any) -> None:
+        """A pass is over: its logits are those of its tokens, without the soft ones before them."""
+        if self._width and output.logits.shape[1] > self._width:
+            output["logits"] = output.logits[:, -self._width :]
 
     def _chosen(self, run: Run, asked: Prompts) -> torch.Tensor:
         """Places of each prompt's soft prompts; in a training pass also the keys' loss."""
