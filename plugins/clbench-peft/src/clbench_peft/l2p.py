@@ -200,7 +200,7 @@ class L2p(Method):
         """The pool; a pass over each prompt for its query."""
         return Footprint(
             extra_parameters=self._size,
-            stored_bytes=self._counts.nbytes + self._past.nbytes,
+            stored_bytes=self._begun * (self._counts.nbytes + self._past.nbytes),
             extra_passes=self._read / self._trained if self._trained else 0.0,
         )
 
