@@ -60,9 +60,10 @@ def _carry_out(request: Request) -> list[Result]:
     from clbench.api.given import in_words
     from clbench.base.progress import make_progress
     from clbench.engine.carrying import Outcome
+    from clbench.plans.failing import Failure, raise_failures
     from clbench.plans.jobs import arms_of, jobs_of
     from clbench.plans.plan import of_request
-    from clbench.plans.working import Failure, How, Worker, raise_failures
+    from clbench.plans.working import How, Worker
     from clbench.verification.afresh import check_afresh
 
     with in_words(request) as (asked, registry):

@@ -64,9 +64,13 @@ class StoppedError(ClbenchError):
 
 
 class RunError(ClbenchError):
-    """The run itself failed, for instance by a loss that is not a number."""
+    """The run itself failed."""
 
     exit_code = 1
+
+
+class DivergedError(RunError):
+    """Training has diverged, as it would again: a loss or a gradient that is not a number."""
 
 
 def first_line(error: BaseException, *, limit: int = 200) -> str:

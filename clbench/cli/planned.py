@@ -14,9 +14,9 @@ from clbench.engine.carrying import Outcome
 from clbench.engine.request import Request
 from clbench.plans import jobs as planning
 from clbench.plans.choosing import Choice
+from clbench.plans.failing import Failure, raise_failures
 from clbench.plans.jobs import Arm
 from clbench.plans.plan import Plan, members_of, of_file, of_request, over
-from clbench.plans.working import Failure, raise_failures
 from clbench.spec.plan import PlanFile, read_plan
 from clbench.spec.wording import assignments
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clbench.base.errors import ClbenchError, RunError
+from clbench.base.errors import ClbenchError, DivergedError, RunError
 from clbench.base.progress import Progress
 from clbench.engine import lesson
 from clbench.engine.distance import measure
@@ -74,7 +74,7 @@ def execute(
         reason = str(error) if isinstance(error, ClbenchError) else f"{type(error).__name__}: {error}"
         if run_dir.path.is_dir():
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            run_dir.write_state(status=status, error=reason)
+            run_dir.write_state(status=status, error=reason, diverged=isinstance(error, DivergedError))
             run_dir.event(status, error=reason)
         registry.plugins.emit("clbench_run_error", run_id=run_dir.run_id, error=reason)
         if "out of memory" in reason:

@@ -54,8 +54,9 @@ def carry_out_task(task: Task) -> str:
         KeyboardInterrupt: this process is to end; the run is saved.
     """
     from clbench.base.progress import Progress
+    from clbench.plans.failing import Failure
     from clbench.plans.jobs import Arm
-    from clbench.plans.working import Failure, How, Worker
+    from clbench.plans.working import How, Worker
     from clbench.plugins.registry import registry
     from clbench.verification.afresh import check_afresh
 

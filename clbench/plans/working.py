@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from clbench.base import atomic
-from clbench.base.errors import BusyError, RecordError, RunError
+from clbench.base.errors import BusyError, RunError
 from clbench.base.progress import Place, Progress
 from clbench.engine.carrying import Outcome, carry_out
 from clbench.methods.episodes import num_phases
 from clbench.plans.choosing import Choice, check_rule, choose, scored
+from clbench.plans.failing import Failure, check_failed, has_diverged
 from clbench.plans.jobs import Arm, Job, jobs_of
 from clbench.plans.task import Launcher, task_of
 from clbench.plugins import trackers
@@ -26,19 +27,6 @@ from clbench.runs.rundir import RunDir
 from clbench.spec.wording import many
 
 AGAIN_SECONDS = 1.0  # between two looks at runs that other processes are at
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A run that failed, or a method of which nothing could be chosen.
-
-    Args:
-        name: the run's id, or the method's name.
-        error: why.
-    """
-
-    name: str
-    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +59,7 @@ class Worker:
     how: How = How()
     began: float = field(default_factory=time.time)
     told: set[str] = field(default_factory=set)
+    trials: set[str] = field(default_factory=set)
 
     def work(self, arms: Sequence[Arm]) -> Iterator[Outcome | Failure | Choice]:
         """Run what is not finished yet; each run adds its row to its board before the next begins.
@@ -80,6 +69,7 @@ class Worker:
         """
         self._check(arms)
         left, undecided = jobs_of(arms), [arm for arm in arms if arm.trials]
+        self.trials = {job.run_id for arm in undecided for job in arm.trial_jobs()}
         ended: dict[str, Outcome | Failure] = {}
         total = len(left) + sum(len(arm.jobs) for arm in undecided)
         while left or undecided:
@@ -114,7 +104,7 @@ class Worker:
             yield from ((job, None) for job in jobs)
             return
         known = {job.run_id: job for job in jobs}
-        new = [job for job in jobs if job.request.fresh or not job.run_dir.record_path.is_file()]
+        new = [job for job in jobs if job.request.fresh or not self._is_over(job)]
         yield from ((job, None) for job in jobs if job not in new)
         for task, wrong in self.how.launcher.finish([task_of(job) for job in new]):
             found = known[task.run_id].run_dir.record_path.is_file()
@@ -123,10 +113,7 @@ class Worker:
     def _one(self, job: Job, place: Place, *, wrong: str | None) -> Outcome | Failure | None:
         """A run's end, or None while another process is at it."""
         try:
-            if wrong:
-                raise RunError(wrong)
-            if (reason := self._failed_elsewhere(job.run_dir)) is not None:
-                raise RunError(f"failed in another process: {reason}")
+            check_failed(job, wrong=wrong, trial=job.run_id in self.trials, began=self.began)
             outcome = carry_out(
                 job.config,
                 job.request,
@@ -144,20 +131,15 @@ class Worker:
             self.told.add(job.run_id)
             return None
         except Exception as error:
-            if self.how.fail_fast:
+            failure = Failure(job.run_id, error, trial=job.run_id in self.trials)
+            if self.how.fail_fast and not failure.expected:
                 raise
             if place.of > 1:  # one alone is told at the end
                 self.progress.say(f"{job.run_id} failed: {error}")
-            return Failure(job.run_id, error)
+            return failure
 
-    def _failed_elsewhere(self, run_dir: RunDir) -> str | None:
-        """Why a run failed since this process began; what had failed before is tried again."""
-        path = run_dir.path / "run.json"
-        try:
-            state = run_dir.state() if path.stat().st_mtime > self.began else {}
-        except (OSError, RecordError):
-            return None
-        return str(state.get("error")) if state.get("status") == "failed" else None
+    def _is_over(self, job: Job) -> bool:
+        return job.run_dir.record_path.is_file() or (job.run_id in self.trials and has_diverged(job))
 
     def _choose(self, arm: Arm, ended: dict[str, Outcome | Failure]) -> Choice | Failure:
         assert arm.search is not None
@@ -182,18 +164,3 @@ def _matrix(end: Outcome | Failure):  # noqa: ANN202
         return None
     role = end.record.board.protocol["scorer"]
     return end.record.matrix(role)
-
-
-def raise_failures(failures: Sequence[Failure], *, of: int) -> None:
-    """Nothing where nothing failed; the one failure as it was, several in one line.
-
-    Args:
-        failures: of a plan.
-        of: how many runs it has.
-    """
-    if len(failures) == 1:
-        raise failures[0].error
-    if failures:
-        listed = "; ".join(f"{one.name}: {str(one.error)[:200]}" for one in failures[:3])
-        more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
-        raise RunError(f"{len(failures)} of {of} runs failed: {listed}{more}") from failures[0].error

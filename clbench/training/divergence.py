@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from clbench.base.errors import RunError
+from clbench.base.errors import DivergedError, RunError
 
 NAMED = 3  # tensors that a message names
 
@@ -22,11 +22,11 @@ def finite_loss(value: float, *, step: int) -> float:
     """The loss of a step.
 
     Raises:
-        RunError: it is no number.
+        DivergedError: it is no number.
     """
     if math.isfinite(value):
         return value
-    raise RunError(
+    raise DivergedError(
         f"the loss is {value} at optimizer step {step}: training has diverged; "
         "lower protocol.learning_rate, or use protocol.precision=fp32"
     )
@@ -36,13 +36,14 @@ def check_norm(norm: float, model: torch.nn.Module, *, loss: float, step: int) -
     """The gradients of a step, by their norm.
 
     Raises:
-        RunError: it is no number.
+        DivergedError: it is no number, and all of its parts are.
+        RunError: one of them is none.
     """
     if math.isfinite(norm):
         return
     bad = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
     if not bad:
-        raise RunError(
+        raise DivergedError(
             f"the gradient's norm is {norm} at optimizer step {step}, too large for fp32: training has diverged; "
             "lower protocol.learning_rate"
         )

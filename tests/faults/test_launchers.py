@@ -85,6 +85,54 @@ def test_two_local_processes_of_which_one_is_killed(plan, alone, tmp_path, proce
     assert "nothing was done" not in said
 
 
+def workers_of(home):
+    """The processes that are at runs, once each of two has made some steps."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        begun = [
+            path for path in (home / "runs").glob("*/events.jsonl") if path.read_text("utf-8").count('"step"') >= 3
+        ]
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            found = {json.loads((path.parent / ".owner").read_text("utf-8"))["process"] for path in begun}
+            if len(found) == 2:
+                return found
+        time.sleep(0.01)
+    raise AssertionError("two processes were never at runs")
+
+
+def is_there(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda one: one.name)
+def test_processes_end_with_the_one_that_began_them(plan, alone, tmp_path, process_env, number):
+    child = start(plan, tmp_path, process_env, "--launcher", "local:2")
+    workers = workers_of(tmp_path)
+    child.send_signal(number)
+    said, _ = child.communicate(timeout=PATIENCE)
+    if number != signal.SIGKILL:
+        assert child.returncode == 130
+        assert said.splitlines()[-1] == "error: interrupted: runs are saved; the same command continues them"
+        assert "Traceback" not in said
+        assert not any(map(is_there, workers)), "they end before it"
+    end = time.monotonic() + PATIENCE
+    while any(map(is_there, workers)):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    states = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "runs").glob("*/run.json")]
+    assert sorted({one["status"] for one in states} - {"finished"}) == ["interrupted"]
+    done = start(plan, tmp_path, process_env, "--launcher", "local:2")
+    said, _ = done.communicate(timeout=PATIENCE)
+    assert done.returncode == 0, said
+    assert nursery.results(tmp_path) == alone
+
+
 @pytest.mark.faults
 @pytest.mark.slow
 def test_a_ray_cluster_of_two_workers_of_which_one_is_killed(plan, alone, tmp_path, process_env):

@@ -1,19 +1,22 @@
 """Carrying a plan out: busy runs are come back to, failures told at the end, choices made when trials are over."""
 
+import shutil
+
 import pytest
 import small
 
-from clbench.base.errors import RunError
+from clbench.base.errors import DivergedError, RunError
 from clbench.base.progress import Progress
 from clbench.engine.carrying import Outcome
 from clbench.engine.request import Request
 from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
 from clbench.plans.choosing import Choice
+from clbench.plans.failing import Failure, raise_failures
 from clbench.plans.jobs import arms_of, jobs_of
 from clbench.plans.plan import of_file, of_request
 from clbench.plans.standing import standing
-from clbench.plans.working import Failure, How, Worker, raise_failures
+from clbench.plans.working import How, Worker
 from clbench.plugins.registry import registry
 from clbench.spec.plan import PlanFile
 
@@ -27,7 +30,20 @@ class Fail(Method):
         raise RunError("out of luck")
 
 
-LAB = small.registry_with(MethodSpec(name="fail", target=f"{__name__}:Fail", summary="for a test"))
+class Diverge(Method):
+    """Training that runs away at a high learning rate."""
+
+    tried = 0
+
+    def before_experience(self, run, experience):
+        if run.protocol.learning_rate > 0.02:
+            type(self).tried += 1
+            raise DivergedError("training has diverged")
+
+
+LAB = small.registry_with(
+    *(MethodSpec(name=one.__name__.lower(), target=f"{__name__}:{one.__name__}", summary="") for one in (Fail, Diverge))
+)
 
 
 class Said(Progress):
@@ -128,3 +144,35 @@ def test_a_search_comes_first_and_its_choice_is_reported(searching, home):
 def test_a_search_alone_reports_nothing(searching, home):
     arms = arms_of(of_file(searching, {}, reported=False), registry())
     assert [(arm.method, len(arm.trials), arm.jobs) for arm in arms] == [("sequential", 2, [])]
+
+
+@pytest.mark.parametrize("fail_fast", [False, True])
+def test_a_trial_that_diverged_is_remembered(asked, home, fail_fast, monkeypatch):
+    """A plan of a search that finds a choice has not failed, and nothing is tried twice."""
+    monkeypatch.setattr(Diverge, "tried", 0)
+    search = {"seeds": [7], "grid": {"learning_rate": [1e-3, 3e-2]}}
+    file = PlanFile.model_validate({"plan": "mine", "run": asked, "search": search, "methods": ["diverge"]})
+    arms, how = arms_of(of_file(file, {}), LAB), How(fail_fast=fail_fast)
+    for turn in range(2):
+        ended = list(Worker(LAB, Progress(), how).work(arms))
+        (failure,) = [one for one in ended if isinstance(one, Failure)]
+        (choice,) = [one for one in ended if isinstance(one, Choice)]
+        assert choice.point["diverge.learning_rate"] == 1e-3
+        assert str(failure.error).startswith("as before: " if turn else "training has diverged")
+        raise_failures([failure], of=3)
+    assert Diverge.tried == 1
+    assert [one.state for one in standing(arms)] == ["done", "failed"]
+    shutil.rmtree(jobs_of(arms)[1].run_dir.path)
+    list(Worker(LAB, Progress(), how).work(arms))
+    assert Diverge.tried == 2
+
+
+def test_a_run_that_diverged_and_is_no_trial_is_tried_again(asked, home, monkeypatch):
+    monkeypatch.setattr(Diverge, "tried", 0)
+    fast = {**asked, "settings": {**asked["settings"], "protocol": {"learning_rate": 0.03}}}
+    arms = arms_of(of_request(Request.of(**fast, plugin="diverge")), LAB)
+    for _ in range(2):
+        (failure,) = Worker(LAB, Progress()).work(arms)
+        with pytest.raises(DivergedError):
+            raise_failures([failure], of=1)
+    assert Diverge.tried == 2

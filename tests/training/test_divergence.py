@@ -6,7 +6,7 @@ import pytest
 import small
 import torch
 
-from clbench.base.errors import RunError
+from clbench.base.errors import DivergedError, RunError
 from clbench.methods.method import Experience
 from clbench.training.divergence import check_norm, finite_loss, first_layer
 
@@ -20,14 +20,14 @@ def test_what_is_a_number_is_let_through():
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_ran_away_advises_a_lower_rate(loss):
-    with pytest.raises(RunError, match=r"the loss is (nan|inf) at optimizer step 3: .*protocol\.learning_rate"):
+    with pytest.raises(DivergedError, match=r"the loss is (nan|inf) at optimizer step 3: .*protocol\.learning_rate"):
         finite_loss(loss, step=3)
 
 
 def test_a_norm_too_large_for_its_numbers_ran_away_too():
     model = torch.nn.Linear(1, 1)
     model.weight.grad = torch.full((1, 1), 3e38)
-    with pytest.raises(RunError, match=r"norm is inf at optimizer step 2, too large for fp32.*learning_rate"):
+    with pytest.raises(DivergedError, match=r"norm is inf at optimizer step 2, too large for fp32.*learning_rate"):
         check_norm(math.inf, model, loss=1.0, step=2)
 
 
