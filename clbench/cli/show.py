@@ -37,9 +37,13 @@ def show(
 
     Example: clbench show trace-mini_mofo --verify
     """
+    from dataclasses import asdict
+
     from clbench.base import home
     from clbench.base.errors import OptionError, RecordError
+    from clbench.boards.corpuswide import CorpusScore, corpus_lines, corpus_scores
     from clbench.cli import output, results, verifying
+    from clbench.plugins.registry import registry
     from clbench.runs.record import read_record
     from clbench.runs.rundir import find_run
 
@@ -55,6 +59,7 @@ def show(
         verifying.verify(wanted, as_json=json)
     if pack or verify:
         return
+    corpus: list[CorpusScore] | str = []
     if run.endswith(".json"):
         record, state = read_record(Path(run)), {"status": "finished"}
     else:
@@ -65,7 +70,11 @@ def show(
             raise RecordError(
                 f"run {run_dir.run_id} is {state.get('status', 'not finished')}{reason}; the same command runs it"
             )
+        corpus = corpus_scores(run_dir, record, scorer=registry().scorer)
     if json:
-        output.print_json(results.record_json(record, state=state, bwt=bwt))
+        shown = results.record_json(record, state=state, bwt=bwt)
+        output.print_json({**shown, "corpus_scores": corpus if isinstance(corpus, str) else [*map(asdict, corpus)]})
     else:
         results.print_record(record, bwt=bwt)
+        for line in corpus_lines(corpus):
+            output.console().print(line, markup=False, soft_wrap=True)

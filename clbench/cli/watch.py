@@ -95,7 +95,11 @@ def table(found: Sequence[tuple[str, Progressing]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table("run", "state", "loss", "tokens/s", "gone", "left", box=box.SIMPLE_HEAD)
+    made = Table(box=box.SIMPLE_HEAD)
+    for heading in ("run", "state"):
+        made.add_column(heading, overflow="fold")  # in a narrow terminal a name goes on in the next line
+    for heading in ("loss", "tokens/s", "gone", "left"):
+        made.add_column(heading, no_wrap=True)
     many = len(found) > MOST
     for name, one in found:
         if many and one.state in ("finished", "not begun"):

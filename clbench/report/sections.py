@@ -47,10 +47,25 @@ def _parts(subject: Subject, *, number: int, summaries: Sequence[SummarySpec]) -
         training_curves(subject),
         probe_curves(subject),
         lost_pages(subject, number=number),
+        corpus(subject),
         metrics(subject, summaries),
         [probes(record), contamination(record), warnings(record.warnings)] if record else None,
         [drift(record.drift), costs(record), notes(record.notes), provenance(record)] if record else None,
     ]
+
+
+def corpus(subject: Subject) -> Html | None:
+    """Scores of all answers of a task at once, where a task asks for them."""
+    if not subject.corpus:
+        return None
+    heading = tag("h3", "Scores over all answers at once")
+    if isinstance(subject.corpus, str):
+        return join([heading, tag("p", subject.corpus)])
+    rows = [
+        [one.task, one.scorer, *("–" if value is None else f"{value:.3f}" for value in (one.learned, one.end))]
+        for one in subject.corpus
+    ]
+    return join([heading, table(["Task", "Scorer", "After learning", "At the end"], rows)])
 
 
 def facts(subject: Subject) -> Html:

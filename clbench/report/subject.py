@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from clbench.base.errors import ClbenchError, MatrixError, RecordError
+from clbench.boards.corpuswide import CorpusScore, corpus_scores
 from clbench.boards.lost import Lost, bwt_error, lost_of, then_and_now
 from clbench.metrics.matrix import ResultMatrix, read_matrix
 from clbench.runs.events import NO_CURVE, TrainingCurve, training_curve
@@ -31,6 +32,7 @@ class Subject:
         record: of a finished run.
         curve: its optimizer steps, as far as its log is there.
         lost: its lost answers by task, or why they cannot be told; empty where nobody looked.
+        corpus: scores of all answers at once, or why they cannot be told.
         bwt_error: standard error of its BWT over the test records, where all those answers are there.
     """
 
@@ -44,6 +46,7 @@ class Subject:
     record: Record | None = None
     curve: TrainingCurve = NO_CURVE
     lost: Mapping[str, Sequence[Lost] | str] = field(default_factory=dict)
+    corpus: Sequence[CorpusScore] | str = ()
     bwt_error: float | None = None
 
 
@@ -119,4 +122,5 @@ def with_lost_answers(subject: Subject, run_dir: RunDir, *, scorer: Callable[[st
             lost[name] = lost_of(both[name])
         except (ClbenchError, KeyError, TypeError, ValidationError) as error:
             lost[name] = f"cannot be told ({error})"
-    return replace(subject, lost=lost, bwt_error=bwt_error(both) if len(both) == len(lost) else None)
+    error = bwt_error(both) if len(both) == len(lost) else None
+    return replace(subject, lost=lost, corpus=corpus_scores(run_dir, record, scorer=scorer), bwt_error=error)

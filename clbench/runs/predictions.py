@@ -151,7 +151,7 @@ def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[st
     return Scores(
         roles={role: fmean(found[name]) for role, name in task.scorers.pairs().items()},
         errors={role: standard_error(found[name]) for role, name in task.scorers.pairs().items()},
-        side={name: _side(task, predictions, scorer(name)) for name in task.side},
+        side={name: side_score(task, predictions, scorer(name)) for name in task.side},
         empty=sum(not task.extract(one.prediction) for one in predictions),
         truncated=sum(one.truncated for one in predictions),
         tied=sum(choices.is_tied(one.prediction, scorer=task.scorers.strict) for one in predictions),
@@ -159,7 +159,8 @@ def score(task: Task, predictions: Sequence[Prediction], *, scorer: Callable[[st
     )
 
 
-def _side(task: Task, predictions: Sequence[Prediction], spec: ScorerSpec) -> float:
+def side_score(task: Task, predictions: Sequence[Prediction], spec: ScorerSpec) -> float:
+    """One number of all predictions: a corpus scorer's, or the mean over records."""
     if not spec.corpus:
         return fmean(score_records(task, predictions, scorer=spec))
     parts = [_extracted(task, one) for one in predictions]

@@ -1,5 +1,7 @@
 """`clbench run PLAN`, `clbench plan show` and `clbench tune`, as a user types them."""
 
+import io
+
 import pytest
 import small
 import yaml
@@ -93,3 +95,19 @@ def test_runs_are_watched_from_what_they_write(call, plan, home):
     assert one["step"] == len(one["losses"]) > 0
     every = call("watch").out
     assert every.count("finished") == 4 + 1
+
+
+def test_in_a_narrow_terminal_the_table_cuts_neither_names_nor_numbers():
+    from rich.console import Console
+
+    from clbench.cli.watch import table
+    from clbench.runs.progressing import Progressing
+
+    name, phase = "trace-mini_sequential_tiny_random-1_s1_07c59158", "train meetingbank-long"
+    one = Progressing("running", phase, 12, 17, 3, (3.2, 12.345), 1234567.0, 36000.0, 7200.0)
+    screen = Console(width=80, record=True, file=io.StringIO())
+    screen.print(table([(name, one)]))
+    lines = [line.split("   ") for line in screen.export_text().splitlines() if line.strip()][2:-1]
+    assert "".join(cells[0].strip() for cells in lines) == name
+    words = " ".join(" ".join(cells) for cells in lines).split()
+    assert {"12.345", "1,234,567", "10:00:00", "2:00:00", "(12/17)"} <= {*words}
