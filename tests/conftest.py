@@ -22,6 +22,14 @@ PACKAGES = Path(__file__).parent / "data_plugins"
 SWITCHES = ("CLBENCH_DISABLE_PLUGINS", "CLBENCH_STRICT_PLUGINS", "CLBENCH_TRACE_PLUGINS")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_folder(tmp_path_factory):
+    """What serves all projects of a user is not touched where no test gives a home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("user")))
+        yield
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """An empty CLBENCH_HOME."""

@@ -1,6 +1,6 @@
-"""Where clbench keeps things: `$CLBENCH_HOME` holds `data/`, `models/`, `answers/`, `runs/`, `leaderboards/` if set.
+"""Where clbench keeps things: `$CLBENCH_HOME`, if set, holds all of it.
 
-Without it, runs and boards go to the present folder; registered data, kept models and answers to the user's own.
+Without it, runs and boards go to the present folder; registered data, kept models, answers and rows to the user's own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def models_dir() -> Path:
 def answers_dir() -> Path:
     """Folder of models' answers to probes, by content."""
     return _kept() / "answers"
+
+
+def rows_dir() -> Path:
+    """Folder of base models' rows of R, by content."""
+    return _kept() / "rows"
 
 
 def _kept() -> Path:

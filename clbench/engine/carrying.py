@@ -13,8 +13,8 @@ from clbench.base import atomic
 from clbench.base.errors import RecordError
 from clbench.base.progress import Place
 from clbench.boards import leaderboard
-from clbench.engine.drafts import is_tidy, tidy
 from clbench.engine.fixed import modules_of
+from clbench.evaluation.draft import is_tidy, tidy
 from clbench.plugins.registry import Registry
 from clbench.runs.record import Record
 from clbench.runs.runconfig import RunConfig

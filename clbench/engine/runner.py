@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from clbench.base import home
 from clbench.base.errors import ClbenchError, DivergedError, RunError
+from clbench.base.hashing import digest
 from clbench.base.progress import Progress
 from clbench.engine import lesson
 from clbench.engine.distance import measure
-from clbench.engine.drafts import drop_drafts, drop_rows, tidy
 from clbench.engine.fixed import Fixed, find_devices, fix
 from clbench.engine.keeping import is_due, keep
 from clbench.engine.moving import Moving
@@ -24,7 +25,9 @@ from clbench.engine.reckoning import make_record
 from clbench.engine.resume import Cursor, stop_signal
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.engine.staging import Stage, stage, with_learning_rate
+from clbench.evaluation.baserow import BaseRow
 from clbench.evaluation.ceiling import ceilings, tell
+from clbench.evaluation.draft import drop_drafts, drop_rows, tidy
 from clbench.evaluation.guards import Guards
 from clbench.methods.episodes import Episode, episodes, num_phases
 from clbench.methods.method import evaluating
@@ -110,7 +113,7 @@ class Runner:
         fixed, method = self.fixed, self._new_method()
         saved = None if fresh else fixed.checkpointer.load(say=fixed.say)
         self._announce(method, saved=saved)
-        self.moving = self._begin(method)
+        self.moving = self._begin(method, fresh=fresh)
         self.start, self.inside = Cursor(0, "measure"), None
         if saved is not None:
             self._continue(saved)
@@ -149,7 +152,7 @@ class Runner:
         run_dir.event("start" if saved is None else "resumed", phases=phases)
         self.fixed.emit("clbench_run_start", config=config)
 
-    def _begin(self, method: Method) -> Moving:
+    def _begin(self, method: Method, *, fresh: bool) -> Moving:
         """Model, evaluator, scores and the method's stage, as they are before the first step."""
         from clbench.data.tokenising import make_encoder
         from clbench.evaluation.evaluator import Evaluator, window
@@ -174,6 +177,9 @@ class Runner:
             padding=loaded.padding,
             heads=not config.choice.routes,
         )
+        folder = fixed.run_dir.path.resolve().as_posix()
+        origin = fixed.run_dir.run_id, digest(folder)[:8]
+        self.base_row = BaseRow(config, evaluator, home.rows_dir(), origin, fixed.say, fresh=fresh)
         scores = Scorekeeper(
             config,
             evaluator=evaluator,
@@ -182,6 +188,7 @@ class Runner:
             progress=fixed.progress,
             warnings=self.warnings,
             on_batch=fixed.check_stop,
+            base=self.base_row,
         )
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.devices.device)
@@ -269,6 +276,8 @@ class Runner:
             with evaluating(moving.method, run):
                 moving.guards.look(run, row=row)
             scores = moving.scores.measure(run.model, row=row, around=partial(evaluating, moving.method, run))
+            if row == 0 and (taken := self.base_row.tell()):
+                run.note("base_row", taken)
         self.fixed.run_dir.event("measured", row=row)
         run.warnings.update(dict.fromkeys(replaced(), 1))
         self._keep(row)

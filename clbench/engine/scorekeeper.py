@@ -11,6 +11,7 @@ from clbench.base.progress import Progress
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
 from clbench.evaluation.asking import ask
+from clbench.evaluation.baserow import BaseRow, Found
 from clbench.evaluation.draft import Draft
 from clbench.methods.episodes import due
 from clbench.methods.methodspec import Regime
@@ -56,6 +57,7 @@ class Scorekeeper:
         progress: of the evaluation.
         warnings: message to count, shared with the run; empty and truncated answers are counted here.
         on_batch: called after each batch of answers; it may raise to stop.
+        base: row 0 as other runs have measured it; None: it is measured.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class Scorekeeper:
         progress: Progress,
         warnings: dict[str, int],
         on_batch: Callable[[], None] = lambda: None,
+        base: BaseRow | None = None,
     ) -> None:
+        self.base = base
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
         self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
         names = [task.name for task in config.plan.tasks]
@@ -124,14 +128,18 @@ class Scorekeeper:
         task = data.task
         path = predictions_path(self.run_dir.path, row=row, task=task)
         draft = Draft(path, writable=self.run_dir.writable)
+        answers: Answers = {}
 
-        def on_batch(answers: Answers) -> None:
-            draft.add(answers)
-            self.progress.advance(len(answers))
+        def on_batch(found: Answers) -> None:
+            answers.update(found)
+            draft.add(found)
+            self.progress.advance(len(found))
             self.on_batch()
 
-        known = draft.read(len(data.test))
+        taken, keep = self._shared(model, row, data)
+        known = taken.answers if taken else draft.read(len(data.test))
         predictions = ask(self.evaluator, model, data, on_batch=on_batch, known=known)
+        keep(Found(answers))
         if self.run_dir.writable:
             self.files[path.relative_to(self.run_dir.path).as_posix()] = save(path, predictions)
         scores = score(task, predictions, scorer=self.scorer)
@@ -145,9 +153,22 @@ class Scorekeeper:
             scores = self._score(model, row, data)
             self.errors.probes[data.task.name][row] = scores.errors[self.ranking]
             return scores.roles[self.ranking]
-        loss = self.evaluator.mean_loss(model, data.test)
+        taken, keep = self._shared(model, row, data)
+        loss = self.evaluator.mean_loss(model, data.test) if taken is None or taken.loss is None else taken.loss
+        keep(Found(loss=loss))
         self.progress.advance(len(data.test))
         return loss
+
+    def _shared(self, model: Any, row: int, data: TaskData) -> tuple[Found | None, Callable[[Found], None]]:
+        """What another run has measured of row 0, and how it is kept for others; what was warned of is not."""
+        base = self.base if row == 0 else None
+        taken, before = base.find(model, data) if base else None, dict(self.warnings)
+
+        def keep(found: Found) -> None:
+            if base and taken is None and self.run_dir.writable and self.warnings == before:
+                base.keep(data, found)
+
+        return taken, keep
 
     def state_dict(self) -> dict[str, Any]:
         """R so far, for a checkpoint."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.base.hashing import digest, digest_each, file_digest
 from clbench.data.probes import ProbeData, is_foreign
 from clbench.data.sources import TaskData
 from clbench.methods.asked import asked
@@ -13,6 +17,10 @@ from clbench.runs.predictions import Prediction
 if TYPE_CHECKING:
     from clbench.data.example import Example
     from clbench.evaluation.evaluator import Answers, Evaluator, OnBatch
+
+FORM = 1
+_ROOMS = ("data", "evaluation", "models", "training")  # the code between a record and an answer
+_LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
 def ask(
@@ -80,3 +88,24 @@ def record_losses(evaluator: Evaluator, model: Any, examples: Sequence[Example])
         picked = logits.gather(-1, ids[0, -one.num_answer :, None])[:, 0] - logits.logsumexp(-1)
         found.append((-float(picked.double().sum()), one.num_answer))
     return found
+
+
+def asked(data: TaskData) -> dict[str, Any]:
+    """What a task's answers depend on besides the model and how it is asked; how they are scored is no part of it."""
+    task = data.task
+    return {
+        "records": digest_each(json.loads(json.dumps([*one.to_json(), one.start])) for one in data.test),
+        "task": task.name,
+        "asked": [task.measure, task.max_new_tokens, list(task.stop), is_foreign(data)],
+    }
+
+
+@cache
+def code() -> str:
+    """Hash of the code that turns records into answers, and the versions of the libraries below it."""
+    from importlib.metadata import version
+
+    package = Path(__file__).parent.parent
+    paths = sorted(path for room in _ROOMS for path in (package / room).rglob("*.py"))
+    files = {path.relative_to(package).as_posix(): file_digest(path) for path in paths}
+    return digest([FORM, files, {name: version(name) for name in _LIBRARIES}])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from clbench.base.hashing import digest_each
 from clbench.base.progress import Progress
-from clbench.data.probes import ProbeData, is_foreign
+from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.forgetting.store import Store, code
+from clbench.evaluation.asking import asked as asked_of
+from clbench.evaluation.asking import code
+from clbench.forgetting.store import Store
 from clbench.runs.predictions import Prediction
 
 if TYPE_CHECKING:
@@ -96,14 +96,10 @@ def _ask(side: Side, data: TaskData, key: Mapping[str, Any], store: Store, progr
 
 def key_of(side: Side, data: TaskData) -> dict[str, Any]:
     """All that a side's answers to a probe depend on; how they are scored is no part of it."""
-    task = data.task
-    records = digest_each(json.loads(json.dumps([*one.to_json(), one.start])) for one in data.test)
     external = data.external.identity if isinstance(data, ProbeData) and data.external else None
     return {
         "model": dict(side.identity()),
-        "records": records,
-        "task": task.name,
-        "asked": [task.measure, task.max_new_tokens, list(task.stop), is_foreign(data)],
+        **asked_of(data),
         "external": [external, data.plan.examples] if external and isinstance(data, ProbeData) else None,
         "code": code(),
     }

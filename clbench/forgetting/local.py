@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.data.sources import TaskData
 from clbench.models.ref import ModelRef
 from clbench.runs.predictions import Prediction
-from clbench.spec.protocol import Protocol, Runtime
+from clbench.spec.protocol import ASKED, Protocol, Runtime
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Answers, Evaluator, OnBatch
     from clbench.models.loading import LoadedModel
     from clbench.plugins.manager import Plugins
-
-
-ASKED = {"precision", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
-"""What of a protocol moves an answer."""
 
 
 @dataclass(frozen=True, slots=True)

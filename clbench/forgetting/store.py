@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,6 @@ from clbench.base.hashing import digest, file_digest
 from clbench.evaluation.draft import Draft
 from clbench.runs import predictions
 from clbench.runs.predictions import Prediction
-
-FORM = 1
-_ROOMS = ("data", "evaluation", "models", "training")  # the code between a record and an answer
-_LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
 class Store:
@@ -80,14 +75,3 @@ def _checked(path: Path, key: Mapping[str, Any], prompts: Sequence[str] | None) 
     if prompts is not None and [one.prompt for one in found] != list(prompts):
         raise ValueError("answers other prompts")
     return found
-
-
-@cache
-def code() -> str:
-    """Hash of the code that turns records into answers, and the versions of the libraries below it."""
-    from importlib.metadata import version
-
-    package = Path(__file__).parent.parent
-    paths = sorted(path for room in _ROOMS for path in (package / room).rglob("*.py"))
-    files = {path.relative_to(package).as_posix(): file_digest(path) for path in paths}
-    return digest([FORM, files, {name: version(name) for name in _LIBRARIES}])

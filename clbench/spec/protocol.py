@@ -13,6 +13,8 @@ from clbench.base.errors import FileError, did_you_mean
 from clbench.spec.task import Frozen, Task
 
 Epochs = Annotated[int, Field(ge=1, le=1000)]
+ASKED = {"precision", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
+"""What of a protocol moves an answer."""
 
 
 class Protocol(Frozen):
@@ -108,6 +110,8 @@ class Runtime(Frozen):
             Every boundary between tasks is saved too.
         checkpoint_steps: optimizer steps between two checkpoints, instead of `checkpoint_seconds`.
         keep_checkpoints: whether the last ones stay when the run is finished.
+        share_base_row: whether row 0 is taken from an earlier run where the same model was asked the same in the same
+            way, and kept for later ones (`docs/reliability.md`).
     """
 
     micro_batch: int = Field(default=16, ge=1)
@@ -119,3 +123,4 @@ class Runtime(Frozen):
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int | None = Field(default=None, ge=1)
     keep_checkpoints: bool = False
+    share_base_row: bool = True

@@ -167,6 +167,7 @@ def _request(
         "checkpoint_steps": 1 if kill else 1_000_000,
         "drift": False,
         "keep_checkpoints": judge,
+        "share_base_row": False,  # each trial measures its own
     }
     return Request(
         stream=f"{stream}:files",

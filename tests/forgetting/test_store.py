@@ -2,7 +2,7 @@
 
 import pytest
 
-from clbench.forgetting.store import Store, code
+from clbench.forgetting.store import Store
 from clbench.runs.predictions import Prediction
 
 KEY = {"model": {"hash": "a"}, "records": "b", "asked": ["generate", 8, [], True]}
@@ -54,8 +54,3 @@ def test_a_draft_goes_when_the_answers_are_whole_and_an_entry_when_it_is_dropped
     store.drop(other)
     assert store.read(other, prompts=None) is None
     assert len(list(store.folder.iterdir())) == 2  # KEY's
-
-
-def test_the_code_has_one_hash():
-    assert code() == code()
-    assert len(code()) == 64
