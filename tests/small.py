@@ -345,7 +345,7 @@ def registry_with(*specs: Any, observer: Any = None) -> Any:
 
 
 def make_request(stream: Path, method: str | Sequence[str], *, model: Path | str, home: Path, **changes: Any) -> Any:
-    """What `clbench run` makes of its arguments."""
+    """What `clbench run` makes of its arguments; each run measures row 0 itself, unless it is told otherwise."""
     from clbench.engine.proberequest import ProbeRequest
     from clbench.engine.request import Request
 
@@ -353,7 +353,7 @@ def make_request(stream: Path, method: str | Sequence[str], *, model: Path | str
     settings = {
         "protocol": changes.pop("protocol", {}),
         "stream": changes.pop("caps", {}),
-        "runtime": {"device": "cpu", **changes.pop("runtime", {})},
+        "runtime": {"device": "cpu", "share_base_row": False, **changes.pop("runtime", {})},
     }
     return Request(
         stream=f"{stream}:{changes.pop('variant', 'files')}",

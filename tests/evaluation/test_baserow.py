@@ -18,7 +18,7 @@ from clbench.runs.events import read_events
 from clbench.runs.predictions import file_hashes
 
 SHORT = {"epochs": 1}
-OFF = {"share_base_row": False}
+ON, OFF = {"share_base_row": True}, {"share_base_row": False}
 WHOLE = ("scores", "errors", "probes", "predictions", "warnings", "drift", "footprint")
 
 
@@ -71,7 +71,7 @@ def measured(stream, llama, tmp_path_factory):
     folder = tmp_path_factory.mktemp("measured")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLBENCH_HOME", str(folder))
-        (outcome,) = small.run_stream(stream, "frozen", model=llama, home=folder)
+        (outcome,) = small.run_stream(stream, "frozen", model=llama, home=folder, runtime=ON)
     return outcome
 
 
@@ -81,7 +81,9 @@ def run(stream, llama, home, measured):
     shutil.copytree(measured.run_dir.path.parent.parent / "rows", home / "rows")
 
     def run(method="sequential", **changes):
-        (outcome,) = small.run_stream(stream, method, model=llama, home=home, **{"protocol": SHORT, **changes})
+        runtime = {**ON, **changes.pop("runtime", {})}
+        given = {"protocol": SHORT, **changes}
+        (outcome,) = small.run_stream(stream, method, model=llama, home=home, runtime=runtime, **given)
         return outcome
 
     return run
