@@ -90,7 +90,7 @@ def record_losses(evaluator: Evaluator, model: Any, examples: Sequence[Example])
     return found
 
 
-def asked(data: TaskData) -> dict[str, Any]:
+def asked_of(data: TaskData) -> dict[str, Any]:
     """What a task's answers depend on besides the model and how it is asked; how they are scored is no part of it."""
     task = data.task
     return {

@@ -20,7 +20,7 @@ from clbench.base.errors import ClbenchError
 from clbench.base.hashing import digest
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.evaluation.asking import asked, code
+from clbench.evaluation.asking import asked_of, code
 from clbench.models import device
 from clbench.spec.protocol import ASKED
 
@@ -99,10 +99,15 @@ class BaseRow:
             self.say(f"row 0 cannot be kept for other runs ({error})")
 
     def _shares(self, data: TaskData) -> bool:
-        """Whether a task's answers may be any run's: not those that another tool asks for, or several processes."""
+        """Whether a task's answers may be any run's.
+
+        Not those that another tool asks for, or several processes; nor those of a method that answers each prompt in a
+        way of its own, of which some records' logits say too little.
+        """
+        if not self.config.runtime.share_base_row or self.config.choice.routes:
+            return False
         external = isinstance(data, ProbeData) and data.external is not None
-        alone = self.evaluator.accelerator.num_processes == 1
-        return self.config.runtime.share_base_row and alone and not external
+        return self.evaluator.accelerator.num_processes == 1 and not external
 
     def tell(self) -> dict[str, str]:
         """Say what was taken, and give it for the record."""
@@ -117,7 +122,7 @@ class BaseRow:
             "form": FORM,
             "model": self.config.model.identity(),
             "function": self._function(model, data),
-            "asked": asked(data),
+            "asked": asked_of(data),
             "protocol": protocol.model_dump(mode="json", include=ASKED),
             "template": self.config.template,
             "runtime": runtime.model_dump(mode="json", include={"eval_batch", "micro_batch", "attention"}),

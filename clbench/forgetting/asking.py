@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clbench.base.progress import Progress
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.evaluation.asking import asked as asked_of
-from clbench.evaluation.asking import code
+from clbench.evaluation.asking import asked_of, code
 from clbench.forgetting.store import Store
 from clbench.runs.predictions import Prediction
 

@@ -52,10 +52,19 @@ class Adapted(Method):
         return model
 
 
+class Routed(Adapted):
+    """Says that it answers each prompt in a way of its own."""
+
+
 def lab():
     specs = [
-        MethodSpec(name=one.__name__.casefold(), target=f"{__name__}:{one.__name__}", summary="for a test")
-        for one in (Nudged, Adapted)
+        MethodSpec(
+            name=one.__name__.casefold(),
+            target=f"{__name__}:{one.__name__}",
+            summary="for a test",
+            capabilities=frozenset({"routes_prompts"}) if one is Routed else frozenset(),
+        )
+        for one in (Nudged, Adapted, Routed)
     ]
     return small.registry_with(*specs)
 
@@ -137,6 +146,11 @@ def test_a_second_method_does_not_measure_row_0_again_and_comes_to_the_same(run,
 @pytest.mark.parametrize("method", ["adapted", "lora", "loramoe"])
 def test_an_adapter_that_begins_as_nothing_shares_row_0(run, measured, method):
     assert set(run(method, lab=lab()).record.notes["base_row"].values()) == {measured.run_dir.run_id}
+
+
+def test_who_answers_each_prompt_in_its_own_way_neither_takes_nor_keeps(run):
+    assert "base_row" not in run("routed", lab=lab()).record.notes
+    assert len(entries()) == 3
 
 
 def test_what_changes_a_bit_of_the_base_model_measures_its_own(run):
