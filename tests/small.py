@@ -73,7 +73,7 @@ def wrapped(tokenizer: Any, **special: str) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=100_000, **names)
 
 
-def make_llama(vocabulary: int, *, seed: int = 0) -> Any:
+def make_llama(vocabulary: int, *, seed: int = 0, width: int = 32, inner: int = 48) -> Any:
     """A random Llama of two layers whose greedy answers differ from prompt to prompt."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -82,8 +82,8 @@ def make_llama(vocabulary: int, *, seed: int = 0) -> Any:
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=vocabulary,
-            hidden_size=32,
-            intermediate_size=48,
+            hidden_size=width,
+            intermediate_size=inner,
             num_hidden_layers=2,
             num_attention_heads=2,
             num_key_value_heads=1,

@@ -55,8 +55,10 @@ def plan_text(row: Mapping[str, Any]) -> str:
         f"{row['run']}\n"
         f"  {row['parameters']:,} parameters; {row['steps']:,} optimizer steps over {row['train_tokens']:,} tokens; "
         f"{row['prompts']:,} prompts to answer with at most {row['max_generated_tokens']:,} tokens\n"
-        f"  memory: {row['state_bytes'] / gib:.2f} GiB for weights, gradients and AdamW, "
-        f"{row['logits_bytes'] / gib:.2f} GiB for a micro-batch's logits, and other activations\n"
+        f"  memory: {row['state_bytes'] / gib:.2f} GiB held ({row['weight_bytes'] / gib:.2f} weights, "
+        f"{row['gradient_bytes'] / gib:.2f} gradients, {row['moment_bytes'] / gib:.2f} AdamW's moments), a micro-batch "
+        f"about {row['activation_bytes'] / gib:.2f} GiB (smaller ones where that is not free), "
+        f"drift {row['drift_bytes'] / gib:.2f} GiB\n"
         f"  disk: two checkpoints of {row['checkpoint_bytes'] / gib:.2f} GiB while it runs\n"
         f"  board {row['board']}"
     )

@@ -175,11 +175,13 @@ def _rebuilt(
     seeding.seed_global(told["seed"], "prepare")
     model = method.prepare_model(loaded.model)
     own, start = {**dict(model.named_parameters()), **dict(model.named_buffers())}, runstate.versions(model)
+    if protocol.get("weights", "fp32").startswith("frozen"):  # the base's own are read from the base, in fp32
+        tensors = {name: one for name, one in tensors.items() if name not in own or own[name].requires_grad}
     odd = [name for name, one in tensors.items() if name not in own or own[name].shape != one.shape]
     if odd:
         raise RecordError(f"{told['method']}: gives the model other layers than the run's; {odd[0]} has no place there")
     with torch.no_grad():
         for name, value in tensors.items():
-            if not torch.equal(own[name].cpu(), value):
+            if not torch.equal(own[name].cpu(), value.to(own[name].dtype)):
                 own[name].copy_(value)
     return Trained(replace(loaded, model=model), base, start)

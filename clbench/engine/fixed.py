@@ -77,8 +77,11 @@ class Fixed:
         """
         seeding.seed_global(self.config.seed, "model")
         ref, runtime = self.config.model, self.config.runtime
-        loaded = load_model(ref, device=device, runtime=runtime, plugins=self.registry.plugins)
-        return check(loaded, name=ref.name, precision=self.config.plan.protocol.precision)
+        protocol = self.config.plan.protocol
+        loaded = load_model(
+            ref, device=device, runtime=runtime, plugins=self.registry.plugins, weights=protocol.weights
+        )
+        return check(loaded, name=ref.name, precision=protocol.precision)
 
 
 def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:

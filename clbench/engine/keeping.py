@@ -86,6 +86,7 @@ def card(config: Mapping[str, Any], base: ModelRef, *, run: str, row: int, score
         "options": method["options"] or "none",
         "seed": config["seed"],
         "protocol": protocol["name"],
+        **({"weights in the run": protocol["weights"]} if "weights" in protocol else {}),
         "run": run,
         "written by": f"clbench {__version__}",
     }

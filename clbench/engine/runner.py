@@ -29,6 +29,7 @@ from clbench.evaluation.baserow import BaseRow
 from clbench.evaluation.ceiling import ceilings, tell
 from clbench.evaluation.draft import drop_drafts, drop_rows, tidy
 from clbench.evaluation.guards import Guards
+from clbench.forecast.holding import refuse_what_cannot_fit
 from clbench.methods.episodes import Episode, episodes, num_phases
 from clbench.methods.method import evaluating
 from clbench.models import device, drift
@@ -159,6 +160,7 @@ class Runner:
 
         config, fixed = self.fixed.config, self.fixed
         self.devices = find_devices(config)
+        refuse_what_cannot_fit(config, self.devices.device)
         loaded = fixed.load_model(self.devices.device)
         self.protocol = protocol = with_learning_rate(config.plan.protocol, method)
         told = (*self.devices.warnings(), *loaded.notes)

@@ -17,6 +17,7 @@ from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
 from clbench.engine import words
 from clbench.engine.proberequest import with_asked
+from clbench.methods.weights import check_weights
 from clbench.models.loading import load_tokenizer
 from clbench.models.naming import find_model
 from clbench.plugins import trackers
@@ -55,6 +56,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     check_option_names(chosen.options, choices)
     for choice in choices:
         choice.create(chosen.options)
+        check_weights([entry.spec for entry in choice.entries], plans[0].protocol, regime=choice.regime)
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
     probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data))

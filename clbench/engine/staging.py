@@ -10,6 +10,7 @@ from clbench.base import seeding
 from clbench.base.errors import RunError
 from clbench.methods.episodes import num_steps
 from clbench.methods.method import Method, Run
+from clbench.methods.weights import settle
 from clbench.runs.runconfig import RunConfig
 from clbench.training import runstate
 
@@ -74,7 +75,10 @@ def stage(
 
     encoder = evaluator.encoder
     seeding.seed_global(config.seed, "prepare")  # where adapters begin
+    base = list(loaded.model.parameters())
     model, device = method.prepare_model(loaded.model), accelerator.device
+    if config.choice.regime != "frozen":
+        settle(model, base, method=config.choice.name, protocol=protocol)
     losses = Losses(
         model,
         encoder=encoder,

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from clbench.models.keeping import is_plain
+
 if TYPE_CHECKING:
     import torch
 
@@ -13,8 +15,8 @@ PART = 2**22  # entries
 
 
 def snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of all parameters in main memory; tied ones once."""
-    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters()}
+    """A copy of all parameters in main memory, tied ones once, without those that are quantised and so never move."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if is_plain(p)}
 
 
 def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[str, Any]:
@@ -25,13 +27,15 @@ def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[st
         moved: share (0–1) of entries that are not exactly what they were.
         blocks: relative_l2 by block: a transformer layer, the embeddings, the head.
     """
+    import torch
+
     sums: dict[str, list[float]] = {}
     moved = entries = 0
     for name, parameter in model.named_parameters():
         start = base.get(name.replace(".base_layer.", "."))  # an adapter wraps a layer under this name
         if start is None:
             continue
-        change = parameter.detach().to("cpu") - start
+        change = parameter.detach().to("cpu", torch.float32) - start.float()
         block = sums.setdefault(block_of(name), [0.0, 0.0])
         block[0] += _squares(change)
         block[1] += _squares(start)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import home
 from clbench.base.errors import ModelError, first_line
-from clbench.models import adapters, folder, gguf
+from clbench.models import adapters, folder, gguf, keeping
 from clbench.models.padding import Padding
 from clbench.models.panics import panics_are_errors
 from clbench.models.ref import ModelRef
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from clbench.plugins.manager import Plugins
-    from clbench.spec.protocol import Runtime
+    from clbench.spec.protocol import Runtime, Weights
 
 BUNDLED = "clbench/tiny"
 _BUNDLED_FOLDER = Path(__file__).parent.parent / "tiny"
@@ -73,7 +73,7 @@ class LoadedModel:
     """A model ready for training.
 
     Args:
-        model: fp32 weights on the device.
+        model: on the device.
         tokenizer: its tokenizer.
         notes: what a user should know of it.
         padding: what it bears, as `checks` finds.
@@ -86,9 +86,21 @@ class LoadedModel:
 
 
 def load_model(
-    ref: ModelRef, *, device: torch.device | str, runtime: Runtime, plugins: Plugins | None = None
+    ref: ModelRef,
+    *,
+    device: torch.device | str,
+    runtime: Runtime,
+    plugins: Plugins | None = None,
+    weights: Weights = "fp32",
 ) -> LoadedModel:
-    """Load weights (fp32 masters) and tokenizer.
+    """Load weights and tokenizer.
+
+    Args:
+        ref: which model.
+        device: where its weights go.
+        runtime: attention, activation checkpoints.
+        plugins: that may load it themselves.
+        weights: what they are kept in, as `Protocol.weights` has it.
 
     Raises:
         ModelError: no causal LM, damaged weights, or a tokenizer that does not fit them.
@@ -98,7 +110,7 @@ def load_model(
         model, tokenizer, notes = found[0], found[1], ()
     else:
         tokenizer = load_tokenizer(ref)
-        model, notes = _load_weights(ref, runtime)
+        model, notes = _load_weights(ref, runtime, dtype=keeping.dtype(weights))
     rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
     if len(tokenizer) > rows:  # type: ignore[arg-type]
         raise ModelError(
@@ -109,8 +121,10 @@ def load_model(
     if runtime.gradient_checkpointing:
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         enable()  # the name before transformers 5.2x
+    keeping.cast(model, weights)
     model.to(device)  # type: ignore[arg-type]
     folder.check_finite(model, name=ref.name)
+    keeping.quantise(model, weights)
     return LoadedModel(model, tokenizer, notes)
 
 
@@ -146,12 +160,12 @@ def load_config(ref: ModelRef) -> Any:
         raise ModelError(f"model {ref.name!r}: its config.json cannot be loaded ({first_line(error)})") from error
 
 
-def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tuple[str, ...]]:
+def _load_weights(ref: ModelRef, runtime: Runtime, *, dtype: torch.dtype) -> tuple[PreTrainedModel, tuple[str, ...]]:
     config = load_config(ref)  # its own complaint comes first
     try:
         if ref.local and not ref.gguf:
             folder.check_size(ref, config)
-        (model, info), notes = _with_attention(ref, runtime.attention)
+        (model, info), notes = _with_attention(ref, runtime.attention, dtype)
     except ModelError:
         raise
     except Exception as error:
@@ -162,20 +176,19 @@ def _load_weights(ref: ModelRef, runtime: Runtime) -> tuple[PreTrainedModel, tup
     return adapters.merge(model, ref) if ref.adapter else model, notes
 
 
-def _with_attention(ref: ModelRef, wanted: str) -> tuple[Any, tuple[str, ...]]:
+def _with_attention(ref: ModelRef, wanted: str, dtype: torch.dtype) -> tuple[Any, tuple[str, ...]]:
     """The model with loading's own report, and what a user should know of its attention."""
     try:
-        return _from_pretrained(ref, "sdpa" if wanted == "auto" else wanted), ()
+        return _from_pretrained(ref, "sdpa" if wanted == "auto" else wanted, dtype), ()
     except ValueError as error:  # raised before any weight is read
         if "scaled_dot_product_attention" not in str(error):
             raise
         if wanted != "auto":
             raise ValueError("its architecture has no sdpa; use runtime.attention=auto") from error
-    return _from_pretrained(ref, "eager"), (f"{ref.name}: attention is eager, as its architecture has no sdpa",)
+    return _from_pretrained(ref, "eager", dtype), (f"{ref.name}: attention is eager, as its architecture has no sdpa",)
 
 
-def _from_pretrained(ref: ModelRef, attention: str) -> Any:
-    import torch
+def _from_pretrained(ref: ModelRef, attention: str, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(
@@ -184,7 +197,7 @@ def _from_pretrained(ref: ModelRef, attention: str) -> Any:
         output_loading_info=True,
         ignore_mismatched_sizes=True,
         attn_implementation=attention,
-        dtype=torch.float32,
+        dtype=dtype,
         **_revision(ref),
     )
 

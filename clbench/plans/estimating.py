@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clbench.base.errors import ClbenchError
-from clbench.engine.estimate import Estimate, estimate
+from clbench.forecast.estimate import Estimate, estimate
 from clbench.plans.jobs import Arm, Job, jobs_of
 from clbench.runs.record import Record
 from clbench.runs.rundir import list_runs

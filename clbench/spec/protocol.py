@@ -13,7 +13,9 @@ from clbench.base.errors import FileError, did_you_mean
 from clbench.spec.task import Frozen, Task
 
 Epochs = Annotated[int, Field(ge=1, le=1000)]
-ASKED = {"precision", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
+Weights = Literal["fp32", "bf16", "frozen-bf16", "frozen-int8", "frozen-nf4"]
+Moments = Literal["fp32", "bf16", "8bit"]
+ASKED = {"precision", "weights", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
 """What of a protocol moves an answer."""
 
 
@@ -34,7 +36,11 @@ class Protocol(Frozen):
         warmup_ratio: share (0–1) of the schedule's span that warms up linearly.
         schedule_span: the schedule runs once over the `stream`, or anew over each `experience`.
         reset_optimizer: whether moments and step count start anew at a task boundary. TRACE: no.
-        precision: `fp32`, or `bf16` autocast with fp32 master weights.
+        precision: of the arithmetic: `fp32`, or `bf16` autocast.
+        weights: what they are kept in. `fp32`; `bf16`, where updates are rounded stochastically; or, for methods that
+            leave the base model's weights as they are, `frozen-bf16`, `frozen-int8` or `frozen-nf4` for these, with
+            fp32 for what is trained. All but `fp32` need `precision: bf16`.
+        moments: what AdamW's moments are kept in: `fp32`, `bf16` (rounded stochastically), `8bit` (blocks of 256).
         max_prompt_tokens: longer prompts lose their beginning; the answer cue stays.
         max_answer_tokens: longer answers lose their end; also caps each task's `max_new_tokens`.
         evaluate: after each experience all tasks (`full`), those learned so far (`seen`), or only what OP and BWT
@@ -59,6 +65,8 @@ class Protocol(Frozen):
     schedule_span: Literal["stream", "experience"] = "stream"
     reset_optimizer: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
+    weights: Weights = "fp32"
+    moments: Moments = "fp32"
     max_prompt_tokens: int = Field(default=1024, ge=8)
     max_answer_tokens: int = Field(default=512, ge=1)
     evaluate: Literal["full", "seen", "ends"] = "full"
@@ -74,10 +82,17 @@ class Protocol(Frozen):
             raise ValueError("system needs prompt=chat: a plain prompt has no place for it")
         return self
 
+    @model_validator(mode="after")
+    def _weights_can_be_multiplied(self) -> Self:
+        if self.weights != "fp32" and self.precision != "bf16":
+            raise ValueError(f"weights={self.weights} needs precision=bf16: fp32 arithmetic keeps fp32 weights")
+        return self
+
     def identity(self) -> dict[str, Any]:
         """What boards are told apart by; what was added later is part of it only where it is used."""
         added = {"prompt", "system"} if self.prompt == "plain" else set()
-        added |= {"task_identity"} if self.task_identity == "hidden" else set()
+        plain = {"task_identity": "hidden", "weights": "fp32", "moments": "fp32"}
+        added |= {name for name, value in plain.items() if getattr(self, name) == value}
         return self.model_dump(mode="json", exclude=added)
 
     def epochs_of(self, task: Task) -> int:

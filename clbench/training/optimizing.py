@@ -12,13 +12,23 @@ if TYPE_CHECKING:
     from clbench.spec.protocol import Protocol
 
 
-def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol) -> torch.optim.AdamW:
-    """The protocol's optimizer."""
+def adamw(params: Sequence[torch.nn.Parameter], protocol: Protocol, *, seed: int = 0) -> torch.optim.Optimizer:
+    """The protocol's optimizer.
+
+    Args:
+        params: to be trained.
+        protocol: its options, and what weights and moments are kept in.
+        seed: of stochastic rounding, where there is any.
+    """
     import torch
 
-    return torch.optim.AdamW(
-        params, lr=protocol.learning_rate, betas=protocol.betas, eps=protocol.eps, weight_decay=protocol.weight_decay
-    )
+    from clbench.training.lowmemory import LowMemoryAdamW
+
+    options = {"lr": protocol.learning_rate, "betas": protocol.betas, "eps": protocol.eps}
+    options["weight_decay"] = protocol.weight_decay
+    if protocol.weights == "bf16" or protocol.moments != "fp32":
+        return LowMemoryAdamW(params, **options, moments=protocol.moments, seed=seed)
+    return torch.optim.AdamW(params, **options)
 
 
 def schedule(done: int, *, total: int, kind: str, warmup_ratio: float = 0.0) -> float:

@@ -127,7 +127,9 @@ class Trainer:
         """A fresh optimizer: the method's own, or the protocol's AdamW."""
         params = [(name, p) for name, p in self.run.model.named_parameters() if p.requires_grad]
         own = self.method.make_optimizer(params, self.run)
-        self.run.optimizer = own if own is not None else adamw([p for _, p in params], self.protocol)
+        self.run.optimizer = (
+            own if own is not None else adamw([p for _, p in params], self.protocol, seed=self.run.seed)
+        )
         self._note_rates()
 
     def _note_rates(self) -> None:

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
-from clbench.engine.estimate import token_sums
 from clbench.evaluation.divergence import divergence, logits_of, texts_of, together
+from clbench.forecast.estimate import token_sums
 from clbench.models import drift
 from clbench.models.measured import MEASURED, with_weights
 from clbench.runs.predictions import predictions_path, read
@@ -143,7 +143,9 @@ class Again:
         """The untouched model."""
         from clbench.models.loading import add_end, load_model
 
-        found = load_model(self.ref, device=self.accelerator.device, runtime=self.runtime)
+        found = load_model(
+            self.ref, device=self.accelerator.device, runtime=self.runtime, weights=self.protocol.weights
+        )
         add_end(found.model, self.encoder.end)
         return found
 

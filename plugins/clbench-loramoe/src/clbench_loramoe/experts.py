@@ -91,8 +91,9 @@ class ExpertLinear(nn.Module):
         self.base_layer = base_layer
         self.config = config
         self.scaling = config.alpha / config.rank
-        weight = base_layer.weight
-        outputs, inputs = weight.shape if isinstance(base_layer, nn.Linear) else weight.shape[::-1]
+        weight = base_layer.weight  # perhaps quantised, in a shape of its own
+        linear = isinstance(base_layer, nn.Linear)
+        inputs, outputs = (base_layer.in_features, base_layer.out_features) if linear else weight.shape
         width = config.experts * config.rank
         self.down = _parameter(_kaiming(width, inputs), like=weight)
         self.up = _parameter(torch.zeros(outputs, width), like=weight)
@@ -131,7 +132,7 @@ def _kaiming(rows: int, columns: int) -> torch.Tensor:
 
 
 def _parameter(values: torch.Tensor, *, like: torch.Tensor) -> nn.Parameter:
-    return nn.Parameter(values.to(device=like.device, dtype=like.dtype))
+    return nn.Parameter(values.to(device=like.device, dtype=like.dtype if like.is_floating_point() else values.dtype))
 
 
 @contextmanager

@@ -16,7 +16,15 @@ from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
 from clbench.base.errors import OptionError
-from clbench_peft.inject import ADAPTER, adapted_layers, base_weight, forget_moments, has_weight, tied_layers
+from clbench_peft.inject import (
+    ADAPTER,
+    adapted_layers,
+    base_weight,
+    check_folding,
+    forget_moments,
+    has_weight,
+    tied_layers,
+)
 from clbench_peft.method import Lora, LoraOptions
 from clbench_peft.penalty import by_shape, norms, overlap
 from clbench_peft.targets import hint
@@ -58,6 +66,7 @@ class Olora(Lora):
             OptionError: the targets do not fit the model, or are not linear layers with a weight of their own.
         """
         instead = hint(model)
+        check_folding("olora", model)
         model = super().prepare_model(model)
         self._layers = adapted_layers(model)
         wrong = [name for name, layer in self._layers.items() if ADAPTER not in layer.lora_A or not has_weight(layer)]

@@ -3,9 +3,9 @@
 import pytest
 import small
 
-from clbench.engine import estimate as estimating
-from clbench.engine.estimate import estimate
 from clbench.engine.session import prepare
+from clbench.forecast import estimate as estimating
+from clbench.forecast.estimate import estimate
 from clbench.plugins.registry import registry
 
 
@@ -51,4 +51,4 @@ def test_of_many_records_some_are_tokenised_and_scaled(llama, monkeypatch):
     monkeypatch.setattr(encoder, "examples", lambda some, known=encoder.examples: asked.extend(some) or known(some))
     assert estimating.sampled_sums(encoder, examples) == whole, "each three are alike"
     assert len(asked) == 20
-    assert estimating.sampled_sums(encoder, []) == (0, 0, 0)
+    assert estimating.sampled_sums(encoder, []) == (0, 0, 0, 0)

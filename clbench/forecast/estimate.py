@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from clbench.base.errors import ModelError
 from clbench.data.example import Example
 from clbench.data.probes import is_foreign
 from clbench.data.tokenising import Encoder, make_encoder
+from clbench.forecast.holding import empty_model, holding, parts_of
 from clbench.methods.episodes import due, episodes, num_steps
-from clbench.models.loading import load_config, load_tokenizer
+from clbench.models import memory
+from clbench.models.loading import load_tokenizer
 
 if TYPE_CHECKING:
     from clbench.data.sources import TaskData
     from clbench.runs.runconfig import RunConfig
 
-BYTES_PER_PARAMETER = 16  # fp32 weights, gradients and AdamW's two moments
 PART = 4096  # examples that are tokenised at once
 SAMPLE = 20_000  # examples of a task that are tokenised at least, where it has more
-CHECKPOINT_BYTES_PER_PARAMETER = 12  # the same without gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,15 @@ class Estimate:
         train_tokens: without padding and without what a method adds; of a task of many records about.
         prompts: to be answered.
         max_generated_tokens: if every answer ran into its limit.
-        state_bytes: weights, gradients, AdamW's moments; activations come on top.
-        logits_bytes: of one micro-batch of the longest answers, fp32; the largest single activation as a rule.
+        weight_bytes: of the model, as it is kept.
+        gradient_bytes: of what is trained.
+        moment_bytes: AdamW's two.
+        state_bytes: all three.
+        activation_bytes: of one micro-batch of the longest texts, about; where that is not free, micro-batches are
+            smaller.
+        logits_bytes: of one micro-batch of the longest answers, fp32, which are held a chunk at a time.
+        drift_bytes: of the base weights that are kept to measure drift, and of the base model that is loaded again at
+            the end (`runtime.drift=false`: none).
         checkpoint_bytes: on disk, of each of the two that are kept: weights and moments that are trained, without what
             a method remembers.
     """
@@ -44,8 +50,13 @@ class Estimate:
     train_tokens: int
     prompts: int
     max_generated_tokens: int
+    weight_bytes: int
+    gradient_bytes: int
+    moment_bytes: int
     state_bytes: int
+    activation_bytes: int
     logits_bytes: int
+    drift_bytes: int
     checkpoint_bytes: int
 
 
@@ -57,7 +68,13 @@ def estimate(config: RunConfig) -> Estimate:
     sizes = [sampled_sums(encoder, one.train) for one in config.data]
     epochs = plan.epochs()
     asked = _asked(config)
-    parameters, vocabulary = _size(config)
+    model = empty_model(config)
+    parameters = sum(p.numel() for p in model.parameters())
+    vocabulary = model.get_input_embeddings().weight.shape[0]
+    rows, width = min(config.runtime.micro_batch, protocol.global_batch), max(one.width for one in sizes)
+    recomputed = config.runtime.gradient_checkpointing
+    token = memory.costs(model, width=width, recomputed=recomputed)
+    held = holding(parts_of(model, config.choice, config.options), protocol)
     longest = max(one.longest for one in sizes) + 1
     limit = protocol.max_answer_tokens
     trained = 0 if regime == "frozen" else 1
@@ -73,37 +90,44 @@ def estimate(config: RunConfig) -> Estimate:
             for one in asked
             if one.task.measure == "generate"
         ),
-        state_bytes=parameters * (BYTES_PER_PARAMETER if trained else 4),
-        logits_bytes=4 * min(config.runtime.micro_batch, protocol.global_batch) * longest * vocabulary,
-        checkpoint_bytes=parameters * CHECKPOINT_BYTES_PER_PARAMETER * trained,
+        weight_bytes=held.weights,
+        gradient_bytes=held.gradients,
+        moment_bytes=held.moments,
+        state_bytes=held.total,
+        activation_bytes=rows * width * (token.learned if trained else token.read),
+        logits_bytes=4 * rows * longest * vocabulary,
+        drift_bytes=2 * held.weights if config.runtime.drift and trained else 0,
+        checkpoint_bytes=held.gradients + held.moments,  # weights that are trained are as large as their gradients
     )
 
 
 class Sizes(NamedTuple):
-    """Of one task's training examples: all their tokens, those with a loss, and the longest answer's."""
+    """Of one task's training examples: all their tokens, those with a loss, the longest answer's and text's."""
 
     tokens: int
     answer_tokens: int
     longest: int
+    width: int
 
 
 def token_sums(encoder: Encoder, examples: Sequence[Example]) -> Sizes:
     """A part at a time: the tokens of a million records take gigabytes."""
-    tokens = answers = longest = 0
+    tokens = answers = longest = width = 0
     for start in range(0, len(examples), PART):
         found, _ = encoder.examples(examples[start : start + PART])
         tokens += sum(len(one.ids) for one in found)
         answers += sum(one.num_answer for one in found)
         longest = max(longest, *(one.num_answer for one in found))
-    return Sizes(tokens, answers, longest)
+        width = max(width, *(len(one.ids) for one in found))
+    return Sizes(tokens, answers, longest, width)
 
 
 def sampled_sums(encoder: Encoder, examples: Sequence[Example]) -> Sizes:
     """The same from every n-th example, so that of many at least `SAMPLE` are looked at, and scaled."""
     every = max(1, len(examples) // SAMPLE)
-    tokens, answers, longest = token_sums(encoder, examples[::every])
+    some = token_sums(encoder, examples[::every])
     scale = len(examples) / max(1, len(examples[::every]))
-    return Sizes(round(tokens * scale), round(answers * scale), longest)
+    return some._replace(tokens=round(some.tokens * scale), answer_tokens=round(some.answer_tokens * scale))
 
 
 def _asked(config: RunConfig) -> list[TaskData]:
@@ -116,17 +140,3 @@ def _asked(config: RunConfig) -> list[TaskData]:
         asked += [config.data[position] for position in positions]
         asked += [one for one in answered if one.plan.due(row, num_tasks=size, measured=bool(positions))]
     return asked
-
-
-def _size(config: RunConfig) -> tuple[int, int]:
-    """Parameters and vocabulary, from the configuration alone."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    settings = load_config(config.model)
-    try:
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(settings, trust_remote_code=config.model.trust_remote_code)
-    except Exception as error:
-        raise ModelError(f"model {config.model.name!r}: is no causal LM ({str(error)[:200]})") from error
-    return sum(p.numel() for p in model.parameters()), model.get_input_embeddings().weight.shape[0]
