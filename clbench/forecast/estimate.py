@@ -60,6 +60,20 @@ class Estimate:
     checkpoint_bytes: int
 
 
+def held_by(config: RunConfig) -> dict[str, int]:
+    """Those bytes of an `Estimate` that depend on the method, too."""
+    held = holding(parts_of(empty_model(config), config.choice, config.options), config.plan.protocol)
+    drift = config.runtime.drift and config.choice.regime != "frozen"
+    return {
+        "weight_bytes": held.weights,
+        "gradient_bytes": held.gradients,
+        "moment_bytes": held.moments,
+        "state_bytes": held.total,
+        "drift_bytes": 2 * held.weights if drift else 0,
+        "checkpoint_bytes": held.gradients + held.moments,  # weights that are trained are as large as their gradients
+    }
+
+
 def estimate(config: RunConfig) -> Estimate:
     """Tokenises the training data; loads no weights."""
     plan, protocol, regime = config.plan, config.plan.protocol, config.choice.regime
@@ -74,7 +88,6 @@ def estimate(config: RunConfig) -> Estimate:
     rows, width = min(config.runtime.micro_batch, protocol.global_batch), max(one.width for one in sizes)
     recomputed = config.runtime.gradient_checkpointing
     token = memory.costs(model, width=width, recomputed=recomputed)
-    held = holding(parts_of(model, config.choice, config.options), protocol)
     longest = max(one.longest for one in sizes) + 1
     limit = protocol.max_answer_tokens
     trained = 0 if regime == "frozen" else 1
@@ -90,14 +103,9 @@ def estimate(config: RunConfig) -> Estimate:
             for one in asked
             if one.task.measure == "generate"
         ),
-        weight_bytes=held.weights,
-        gradient_bytes=held.gradients,
-        moment_bytes=held.moments,
-        state_bytes=held.total,
         activation_bytes=rows * width * (token.learned if trained else token.read),
         logits_bytes=4 * rows * longest * vocabulary,
-        drift_bytes=2 * held.weights if config.runtime.drift and trained else 0,
-        checkpoint_bytes=held.gradients + held.moments,  # weights that are trained are as large as their gradients
+        **held_by(config),
     )
 
 

@@ -85,7 +85,7 @@ def _to_nf4(model: Any, layers: Mapping[str, Any]) -> None:
     for name, layer in layers.items():
         size, bias = (layer.in_features, layer.out_features), layer.bias is not None
         made = nn.Linear4bit(*size, bias=bias, compute_dtype=torch.bfloat16, quant_type="nf4", device="meta")
-        made.weight = nn.Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")
+        made.weight = nn.Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")  # type: ignore[call-arg]
         made.bias = layer.bias
         made.support_avx512bf16_for_cpu = False  # its packing at the first evaluation has no gradient afterwards
         model.set_submodule(name, made.to(layer.weight.device))

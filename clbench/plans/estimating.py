@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clbench.base.errors import ClbenchError
-from clbench.forecast.estimate import Estimate, estimate
+from clbench.base.hashing import digest
+from clbench.forecast.estimate import Estimate, estimate, held_by
 from clbench.plans.jobs import Arm, Job, jobs_of
 from clbench.runs.record import Record
 from clbench.runs.rundir import list_runs
@@ -60,7 +61,7 @@ def expect(arms: Sequence[Arm]) -> tuple[list[Expected], Total]:
     Where a method is searched, what is reported of it counts as one of its trials of the same stream would.
     """
     jobs, later = jobs_of(arms), sum(len(arm.jobs) for arm in arms if arm.trials)
-    known: dict[tuple[str, str, str], Estimate] = {}
+    known: dict[tuple[str, ...], Estimate] = {}
     measured = _Measured(jobs)
     found = [_expected(job, known, measured) for job in jobs]
     left = [one for one in found if not one.finished]
@@ -77,15 +78,18 @@ def expect(arms: Sequence[Arm]) -> tuple[list[Expected], Total]:
     return found, total
 
 
-def _expected(job: Job, known: dict[tuple[str, str, str], Estimate], measured: _Measured) -> Expected:
+def _expected(job: Job, known: dict[tuple[str, ...], Estimate], measured: _Measured) -> Expected:
     config = job.config
     key = (config.board().hash, config.plan.order, config.choice.regime)
     if key not in known:
         known[key] = estimate(config)
+    method = (*key, config.choice.name, digest(config.options))
+    if method not in known:
+        known[method] = replace(known[key], **held_by(config))
     like = measured.like(job)
     added = like.costs.train_tokens - known[key].train_tokens if like and like.method.regime == "sequential" else None
     seconds = like.costs.train_seconds + like.costs.eval_seconds if like else measured.seconds(job, known[key])
-    return Expected(job, known[key], added, seconds, job.run_dir.record_path.is_file())
+    return Expected(job, known[method], added, seconds, job.run_dir.record_path.is_file())
 
 
 class _Measured:

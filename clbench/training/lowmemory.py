@@ -59,7 +59,8 @@ class LowMemoryAdamW(torch.optim.Optimizer):
         moments: Moments = "fp32",
         seed: int = 0,
     ) -> None:
-        self.moments, self.seed = moments, seed
+        self.moments: Moments = moments
+        self.seed = seed
         if moments == "8bit":
             _quantiser(signed=True)  # its absence is told now
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})

@@ -319,7 +319,7 @@ class Trainer:
             output = forward(self.forward_model, batch)
             own = self.method.own_loss(self.run, batch, output)
             loss = output.loss(batch["targets"], weights=_weights(share, batch)) * scale if own is None else own * part
-            extra = self.method.extra_loss(self.run, batch, output)
+            extra = None if empty else self.method.extra_loss(self.run, batch, output)
         if extra is not None:
             loss = loss + extra * part
         loss = loss * 0.0 if empty else loss

@@ -22,6 +22,7 @@ METHODS = {
     "gem": "clbench_gem",
     "ewc": "clbench_penalty",
     "lora": "clbench_peft",
+    "migu": "clbench_peft",
     "loramoe": "clbench_loramoe",
 }
 

@@ -32,3 +32,14 @@ def test_time_and_added_tokens_are_those_of_a_run_of_the_method(tmp_path, llama,
     assert (total.finished, total.untimed) == (1, 0)
     assert total.steps == sum(one.estimate.steps for one in found[1:])
     assert total.seconds == pytest.approx(sum(one.seconds for one in found[1:]))
+
+
+def test_methods_on_one_board_hold_what_each_trains(tmp_path, llama, home):
+    pytest.importorskip("clbench_peft")
+    stream = small.write_stream(tmp_path / "stream", tasks=small.STREAM_TASKS[:1])
+    asked = {"stream": str(stream), "model": str(llama), "settings": {"runtime": {"device": "cpu"}}}
+    plan = of_request(Request.of(**asked, plugin=["sequential", "lora"], options={"lora": {"rank": 2}}))
+    whole, adapter = (one.estimate for one in expect(arms_of(plan, registry()))[0])
+    assert whole.gradient_bytes == 4 * whole.parameters
+    assert 0 < adapter.gradient_bytes < whole.gradient_bytes / 10
+    assert adapter.moment_bytes == 2 * adapter.gradient_bytes

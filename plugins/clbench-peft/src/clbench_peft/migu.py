@@ -67,15 +67,29 @@ class Migu(Method):
     def after_backward(self, run: Run) -> None:
         """Keep the gradients of the loudest units."""
         kept = total = 0
-        for name, loud in self._loud.items():
+        for name, loud in everywhere(self._loud, self._layers).items():
             layer, quiet = self._layers[name], quietest(loud, self.options.share)
             for p in (layer.weight, layer.bias):
                 if p is not None and p.grad is not None:
                     p.grad[quiet] = 0
             kept, total = kept + int((~quiet).sum()), total + len(quiet)
         self._loud.clear()
+        self._heard.clear()
         if total:
             run.note("migu", {"layers": len(self._layers), "updated_share": round(kept / total, 6)})
+
+
+def everywhere(loud: dict[str, torch.Tensor], layers: Mapping[str, torch.nn.Linear]) -> dict[str, torch.Tensor]:
+    """The sums over all processes: each has heard its own rows only, and all must keep the same gradients."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return loud
+    found: dict[str, torch.Tensor] = {}
+    for name, layer in layers.items():  # in one order, also where a process has heard nothing of an expert
+        one = loud.get(name, torch.zeros(layer.weight.shape[0], device=layer.weight.device))
+        torch.distributed.all_reduce(one)
+        if one.any():
+            found[name] = one
+    return found
 
 
 def quietest(loud: torch.Tensor, share: float) -> torch.Tensor:
