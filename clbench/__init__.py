@@ -65,13 +65,14 @@ _PUBLIC_ELSEWHERE = {
         "pydantic_line",
     ),
     "clbench.base.hashing": ("digest", "file_digest"),
-    "clbench.data.batches": ("IGNORE", "collate"),
+    "clbench.data.batches": ("IGNORE", "collate", "micro_batches", "right_pad"),
     "clbench.data.records": ("read_examples",),
     "clbench.data.tokenising": ("Encoded", "Encoder"),
     "clbench.models.drift": ("block_of",),
     "clbench.models.layers": ("feed_forward_layers", "in_every_block", "linear_layers", "within_blocks"),
+    "clbench.models.memory": ("room",),
     "clbench.spec.external": ("ExternalProbe", "Judged"),
-    "clbench.training.losses": ("evaluating", "forward"),
+    "clbench.training.losses": ("autocast", "evaluating", "forward"),
 }
 """Names that are imported from where they stand. Every hook of `clbench.plugins.hookspecs` is public too."""
 

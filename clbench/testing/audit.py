@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from clbench.base.atomic import LOCK_FILES
 
 _HUNTING = frozenset({"gc.get_objects", "gc.get_referrers", "sys._current_frames", "sys._getframe"})
 _READS = frozenset({"open", "os.listdir", "os.scandir"})
@@ -30,12 +33,14 @@ class Watch:
         allowed: but for those below this one.
         packages: top-level packages of the method.
         tell: given the property that is hurt and what was done.
+        thread: in which the hook runs.
     """
 
     folder: Path
     allowed: Path
     packages: Collection[str]
     tell: Callable[[str, str], None]
+    thread: int = field(default_factory=threading.get_ident)
 
     def event(self, event: str, args: tuple[Any, ...], caller: str) -> None:
         """Something happened.
@@ -63,6 +68,8 @@ class Watch:
     def _place(self, event: str, args: tuple[Any, ...], path: Path) -> None:
         if not path.is_relative_to(self.folder) or path.is_relative_to(self.allowed):
             return
+        if path.name in LOCK_FILES and threading.get_ident() != self.thread:
+            return  # the run's own sign of life, which another thread gives every few seconds
         place = path.relative_to(self.folder)
         if event not in _READS or (event == "open" and _writes(args)):
             self.tell("no-writing", f"writes {place}")

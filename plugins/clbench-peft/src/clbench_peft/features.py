@@ -11,7 +11,7 @@ import torch
 from clbench import Run
 from clbench.data.batches import micro_batches, right_pad
 from clbench.data.tokenising import Encoded
-from clbench.models import memory
+from clbench.models.memory import room
 from clbench.training.losses import autocast, evaluating
 
 Pooling = Literal["mean", "last"]
@@ -93,7 +93,7 @@ def covariances(run: Run, rows: Sequence[Encoded], layers: Mapping[str, torch.nn
 
 def _batches(run: Run, rows: Sequence[Encoded]) -> Iterator[tuple[list[Encoded], torch.Tensor, torch.Tensor]]:
     """Texts of like lengths, their tokens (rows, tokens), and which of those are no padding."""
-    tokens = memory.room(run.model, run.device, width=max((len(one.ids) for one in rows), default=1))
+    tokens = room(run.model, run.device, width=max((len(one.ids) for one in rows), default=1))
     for some in micro_batches(rows, size=ROWS, tokens=tokens):
         ids, mask = right_pad([one.ids for one in some], pad=0)
         yield some, ids.to(run.device), mask.bool().to(run.device)
