@@ -66,7 +66,7 @@ class BarProgress(Progress):
             console=console,
             transient=True,
         )
-        self.began, self.start = time.monotonic(), -1  # of the whole, over all its runs
+        self.began, self.start = time.monotonic(), -1.0  # of the whole, over all its runs
         self.current: TaskID | None = None
         self.outer: list[_Bar] = []
 
@@ -94,7 +94,19 @@ class BarProgress(Progress):
             self.outer.clear()
             self.bars.note = ""
 
-    def _add(self, name: str, *, total: int, done: int = 0, began: float | None = None, start: int = 0) -> TaskID:
+    def skip(self, phases: int) -> None:
+        """Bars begin where an earlier process ended, and so does their pace."""
+        part: float = phases
+        for bar in reversed(self.outer):
+            task = next(one for one in self.bars.tasks if one.id == bar.name)
+            if bar is self.outer[-1]:
+                bar.done += part
+            else:
+                self.start += part
+            self.bars.update(bar.name, completed=task.completed + part, offset=task.fields["offset"] + part)
+            part = part / task.total if task.total else 0.0
+
+    def _add(self, name: str, *, total: int, done: int = 0, began: float | None = None, start: float = 0) -> TaskID:
         moment = time.monotonic() if began is None else began
         return self.bars.add_task(name, total=total, completed=done, began=moment, offset=start)
 

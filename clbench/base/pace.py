@@ -43,14 +43,21 @@ class Pace:
         self.now = now
         self.place = Place("", 0, 1, 1)
         self.first = 0  # number of the first run that was not found finished
+        self.skipped, self.given = 0, 0.0  # phases of this run, and runs, that an earlier process has done
         self.whole_began = self.run_began = self.phase_began = now()
         self.phases = self.done = self.total = 0
 
     def begin_run(self, place: Place) -> None:
         """Another run of the whole."""
         self.place, self.phases, self.total, self.run_began = place, 0, 0, self.now()
+        self.skipped = 0
         if not self.first:
             self.first, self.whole_began = place.number, self.run_began
+
+    def skip(self, phases: int) -> None:
+        """An earlier process has done these phases of the run."""
+        self.phases, self.skipped = self.phases + phases, self.skipped + phases
+        self.given += phases / self.place.phases
 
     def begin_phase(self, total: int) -> None:
         """Another phase of the run, which takes `total`."""
@@ -68,10 +75,11 @@ class Pace:
             yield _level("phase", self.done, self.total, moment - self.phase_began)
         part = min(1.0, (self.phases + part) / place.phases)
         if place.number:
-            yield _level("run", part * place.phases, place.phases, moment - self.run_began)
+            yield _level("run", part * place.phases, place.phases, moment - self.run_began, first=self.skipped)
         if place.of > 1:
-            yield _level("whole", place.number - 1 + part, place.of, moment - self.whole_began, first=self.first - 1)
+            first = self.first - 1 + self.given
+            yield _level("whole", place.number - 1 + part, place.of, moment - self.whole_began, first=first)
 
 
-def _level(name: str, done: float, total: int, gone: float, *, first: int = 0) -> Level:
+def _level(name: str, done: float, total: int, gone: float, *, first: float = 0) -> Level:
     return Level(name, done, total, gone, left(done - first, total - first, seconds=gone))

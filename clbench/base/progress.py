@@ -36,6 +36,9 @@ class Progress:
         self.say(f"run {place.number} of {place.of}: {place.run}")
         yield
 
+    def skip(self, phases: int) -> None:
+        """Phases of the run that an earlier process has done, which tell nothing of the pace."""
+
     @contextlib.contextmanager
     def task(self, name: str, *, total: int) -> Iterator[None]:
         """A phase, which takes `total` advances."""

@@ -43,7 +43,7 @@ def check(
     from clbench import testing
     from clbench.base.errors import OptionError
     from clbench.base.progress import make_progress
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     subject = testing.make_subject(
         name, options=_flat(option or [], "-o"), identity=_flat(identity, "--identity") if identity else None
@@ -70,7 +70,7 @@ def check(
 
 def _try_on(subject: Subject, names: list[str], *, progress: Progress, json: bool) -> None:
     """A row an architecture; a refusal in one line is no failure."""
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.testing import architectures
 
     families = architectures.choose(names)
@@ -96,7 +96,7 @@ def _flat(texts: list[str], option: str) -> dict[str, Any]:
 
 
 def _print(name: str, found: list[Any]) -> None:
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     rows = [{"property": one.name, "": one.status, "meaning, or why not": one.reason or one.meaning} for one in found]
     output.print_table(rows, headings=rows[0], title=f"check {name}")

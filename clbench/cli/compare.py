@@ -76,7 +76,7 @@ def _differences(
     from clbench.boards.compare import METRICS, against
     from clbench.boards.compare import compare as compute
     from clbench.boards.style import default_style
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     chosen = [parse_pair(one) for one in pairs] or against(records, baseline or default_style().baseline)
     found = compute(records, pairs=chosen, summaries=summaries, metrics=metrics or METRICS)
@@ -113,7 +113,7 @@ def _pareto(
     from clbench.boards.compare import check_metrics
     from clbench.boards.pareto import KEYS
     from clbench.boards.pareto import pareto as compute
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     check_metrics(metrics or (), summaries, records)
     found = compute(records, summaries=summaries, keys=metrics or KEYS)

@@ -44,7 +44,7 @@ def add(
     Example: clbench data add trace TRACE-Benchmark.zip
     """
     from clbench.base.errors import DataError
-    from clbench.cli import archived
+    from clbench.cli.shared import archived
 
     if name not in archived.KINDS:
         raise unknown_name("archive", name, archived.KINDS)
@@ -63,7 +63,7 @@ def remove(
 
     Example: clbench data remove trace:500
     """
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     kind, _, variant = name.partition(":")
     known = {one.kind: one for one in _registers()}
@@ -85,7 +85,7 @@ def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
     Example: clbench data ls
     """
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     rows = [
         {"data": f"{register.kind}:{variant}", "files": len(entry["files"]), "path": entry["path"]}
@@ -119,7 +119,7 @@ def stream(
 
     Example: clbench data stream q.csv --out q-stream
     """
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.own import write_stream
     from clbench.plugins.registry import registry
     from clbench.scoring import load_scorer
@@ -146,7 +146,7 @@ def look(
     """
     from dataclasses import asdict
 
-    from clbench.cli import looking, output
+    from clbench.cli.shared import looking, output
     from clbench.data.tokenising import make_encoder
     from clbench.evaluation.look import look as look_at
     from clbench.models.loading import load_tokenizer

@@ -20,7 +20,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
     from dataclasses import asdict
 
     from clbench.api.doctor import examine
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     found = list(examine())
     if json:

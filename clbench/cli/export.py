@@ -26,7 +26,7 @@ def export(
     Example: clbench export trace-mini_mofo --out my-model
     """
     from clbench.base import home
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.engine import exporting
     from clbench.plugins.registry import registry
     from clbench.runs.rundir import find_run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clbench.base.errors import OptionError
-from clbench.cli import options
+from clbench.cli.shared import options
 
 if TYPE_CHECKING:
     from clbench.data.sources import TaskData
@@ -109,7 +109,7 @@ def _write(found: Forgotten, *, markdown: Path | None, junit: Path | None, html:
 
 
 def _show(found: Forgotten, ideas: list[str], *, as_json: bool) -> None:
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.forgetting import written
 
     if as_json:

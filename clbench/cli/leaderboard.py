@@ -98,7 +98,7 @@ def _table(records: Path, leaderboards: Path, known: Registry, metrics: Sequence
 
 def _print_rows(kind: Format, table: BoardTable) -> None:
     from clbench.boards.tables import FORMATS, as_json
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     if kind is Format.json:
         output.print_json(as_json(table))
@@ -110,7 +110,7 @@ def _update(
     folder: Path, known: Registry, *, board: str | None, check: bool, metrics: Sequence[str], json: bool
 ) -> None:
     from clbench.boards.leaderboard import update
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     updates = update(
         folder,
@@ -137,7 +137,7 @@ def _json(one: Any, folder: Path, known: Registry, metrics: Sequence[str]) -> di
 
 
 def _print_updates(updates: Sequence[Any], folder: Path, *, check: bool) -> None:
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     screen = output.console()
     if not updates:

@@ -44,7 +44,7 @@ def ls(
     """
     from clbench.base import home
     from clbench.base.errors import OptionError
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     if name is not None:
         if kind is not Kind.methods:
@@ -65,7 +65,7 @@ def ls(
 def _print_method(name: str, *, json: bool) -> None:
     """What a method is, where it comes from, and its options."""
     from clbench.api.describing import method_options
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.registry import registry
 
     entries = registry().composition(name).entries

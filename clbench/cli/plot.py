@@ -51,8 +51,8 @@ def plot(
     Example: clbench plot bars trace-mini_sequential trace-mini_mofo --out bars.pdf
     """
     from clbench.base import atomic, home
-    from clbench.cli import output
-    from clbench.cli.subjects import load
+    from clbench.cli.shared import output
+    from clbench.cli.shared.subjects import load
     from clbench.report.figures import draw
 
     subjects = [one for one, _ in load(runs, runs_dir=runs_dir or home.runs_dir())]

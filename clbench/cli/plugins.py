@@ -18,7 +18,7 @@ def plugins(json: Annotated[bool, typer.Option("--json", help="Print one JSON do
 
     Example: clbench plugins
     """
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.registry import registry
 
     known = registry()

@@ -32,8 +32,8 @@ def report(
     Example: clbench report trace-mini_sequential trace-mini_mofo --out report.html
     """
     from clbench.base import atomic, home
-    from clbench.cli import output
-    from clbench.cli.subjects import load
+    from clbench.cli.shared import output
+    from clbench.cli.shared.subjects import load
     from clbench.plugins.registry import registry
     from clbench.report import render
 

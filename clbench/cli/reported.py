@@ -29,7 +29,7 @@ def reported(
     from clbench.base import atomic
     from clbench.base.errors import DataError
     from clbench.boards.reported import markdown, placed, read_reported
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     if missing := [path for path in paths if not path.exists()]:
         raise DataError(f"{missing[0]}: there is no such file or folder")

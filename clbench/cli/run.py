@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clbench.base.errors import StoppedError
-from clbench.cli import options
+from clbench.cli.shared import options
 
 if TYPE_CHECKING:
-    from clbench.cli.planned import Shown
+    from clbench.cli.shared.planned import Shown
     from clbench.plans.jobs import Arm
     from clbench.plans.plan import Plan
 
@@ -42,7 +42,7 @@ def run(
 
     Example: clbench run --stream trace:mini --plugin sequential --plugin mofo --seeds 2
     """
-    from clbench.cli import planned
+    from clbench.cli.shared import planned
     from clbench.plugins.registry import registry
 
     found = planned.plan_given(plan, given)
@@ -59,8 +59,9 @@ def run(
 def carry_out(plan: Plan, arms: list[Arm], *, fail_fast: bool, as_json: bool, launcher: str | None = None) -> Shown:
     """Run what is left of a plan, and show it."""
     from clbench.base.progress import make_progress
-    from clbench.cli import output, watch
-    from clbench.cli.planned import Shown
+    from clbench.cli import watch
+    from clbench.cli.shared import output
+    from clbench.cli.shared.planned import Shown
     from clbench.engine.carrying import is_first_process
     from clbench.plans.jobs import jobs_of
     from clbench.plans.task import make_launcher

@@ -39,7 +39,7 @@ def score(
 
 
 def _score_file(name: str, path: Path, *, variant: str, as_json: bool) -> None:
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.registry import registry
     from clbench.runs import predictions
 
@@ -66,7 +66,7 @@ def _score_file(name: str, path: Path, *, variant: str, as_json: bool) -> None:
 
 def _score_run(name: str, runs_dir: Path, *, as_json: bool) -> None:
     from clbench.boards.rescore import rescore
-    from clbench.cli import output, results
+    from clbench.cli.shared import output, results
     from clbench.metrics.summaries import nested
     from clbench.plugins.registry import registry
     from clbench.runs.rundir import find_run

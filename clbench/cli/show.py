@@ -42,7 +42,7 @@ def show(
     from clbench.base import home
     from clbench.base.errors import OptionError, RecordError
     from clbench.boards.corpuswide import CorpusScore, corpus_lines, corpus_scores
-    from clbench.cli import output, results, verifying
+    from clbench.cli.shared import output, results, verifying
     from clbench.plugins.registry import registry
     from clbench.runs.record import read_record
     from clbench.runs.rundir import find_run

@@ -36,7 +36,7 @@ def import_(
     Example: clbench stream import dataset_info.json
     """
     from clbench.base.atomic import check_writable
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.imported import write_imported
     from clbench.plugins.registry import registry
     from clbench.scoring import load_scorer

@@ -38,7 +38,7 @@ def submit(
     """
     from clbench.base import home
     from clbench.base.errors import RecordError
-    from clbench.cli import output, verifying
+    from clbench.cli.shared import output, verifying
     from clbench.runs.rundir import find_run
     from clbench.verification import submission
 
@@ -76,7 +76,7 @@ def verify_submission(
     Example: clbench verify-submission submission
     """
     from clbench.base import home
-    from clbench.cli import verifying
+    from clbench.cli.shared import verifying
     from clbench.verification import submission
 
     record = submission.read(folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clbench.base.errors import OptionError, StoppedError
-from clbench.cli import options
+from clbench.cli.shared import options
 
 if TYPE_CHECKING:
     from clbench.spec.plan import PlanFile
@@ -43,8 +43,8 @@ def tune(
 
     Example: clbench tune --stream trace:mini --plugin sequential --plugin mofo --grid learning_rate=5e-4,1e-3
     """
-    from clbench.cli import planned
     from clbench.cli.run import carry_out
+    from clbench.cli.shared import planned
     from clbench.plans.plan import of_file
     from clbench.plugins.registry import registry
     from clbench.spec.plan import CONSENT, PLACES
@@ -112,8 +112,8 @@ def _write(path: Path, run: dict[str, Any], methods: Sequence[dict[str, Any]], *
     import yaml
 
     from clbench.base import atomic
-    from clbench.cli import output
-    from clbench.cli.planned import dotted
+    from clbench.cli.shared import output
+    from clbench.cli.shared.planned import dotted
 
     content = {"plan": "tuned", "run": {key: dotted(one) for key, one in run.items()}, "methods": list(methods)}
     atomic.write_text(path, MARK + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

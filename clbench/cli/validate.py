@@ -31,7 +31,7 @@ def validate(
     Example: clbench validate pets.yaml
     """
     from clbench.base.errors import ClbenchError
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.plugins.registry import registry
 
     catalog = registry().catalog()

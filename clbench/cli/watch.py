@@ -44,7 +44,7 @@ def watch(
     from dataclasses import asdict
 
     from clbench.base import home
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.runs.progressing import progressing
 
     runs = _runs(what, runs_dir or home.runs_dir())
@@ -64,7 +64,7 @@ def _runs(what: str | None, runs_dir: Path) -> list[RunDir]:
     if what is None:
         return list_runs(runs_dir)
     if what.endswith((".yaml", ".yml")):
-        from clbench.cli import planned
+        from clbench.cli.shared import planned
         from clbench.plans.jobs import jobs_of
         from clbench.plugins.registry import registry
 

@@ -231,6 +231,7 @@ class Runner:
             drop_rows(run_dir.path, after=start.row - (start.stage != "measure"))
         where = f"row {start.row}" if start.stage == "measure" else f"task {start.row}, step {start.done}"
         fixed.say(f"continuing at {where} of {run_dir.run_id}")
+        fixed.progress.skip(max(0, 2 * start.row - (start.stage != "measure")))
 
     # --- train
 

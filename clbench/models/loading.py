@@ -218,13 +218,10 @@ def _check_weights(ref: ModelRef, info: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _silence() -> None:
     """Progress is ours to show, and what is wrong with a model is ours to say in one line."""
-    import logging as told
-
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    told.getLogger("torch.utils._pytree").setLevel(told.ERROR)  # of torchao's enumerations, when peft looks for it
 
 
 def _revision(ref: ModelRef) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 SAYS = """
 from clbench.base.encoding import degrade_output
-from clbench.cli import output
+from clbench.cli.shared import output
 degrade_output()
 if {as_json}:
     output.print_json({{"said": {text!r}}})

@@ -155,3 +155,32 @@ def test_time_is_told_in_hours_and_left_at_the_pace_so_far():
     assert (clock(3723.9), clock(None)) == ("1:02:03", "-:--:--")
     assert left(0, 10, seconds=5) is None
     assert left(2, 10, seconds=5) == 20
+
+
+def test_what_an_earlier_process_has_done_tells_nothing_of_the_pace():
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    pace.begin_run(Place("a", 1, 2, phases=5))
+    pace.skip(3)
+    pace.begin_phase(1)
+    now[0] = 10.0
+    pace.end_phase()
+    run, whole = pace.levels()
+    assert (run.done, run.left) == (4, 10.0)  # one phase took 10 s, one is left
+    assert whole.left == pytest.approx(60.0)  # a fifth of a run took 10 s; a fifth and a run are left
+
+
+def test_bars_of_a_continued_run_begin_where_it_was_cut_off(monkeypatch):
+    from clbench.base import bars
+
+    now = [0.0]
+    monkeypatch.setattr(bars.time, "monotonic", lambda: now[0])
+    progress = bars.BarProgress(Console(file=io.StringIO(), width=80, force_terminal=True))
+    with progress.run(Place("a", 1, 2, phases=5)):
+        progress.skip(3)
+        with progress.task("phase", total=2):
+            now[0] = 10.0
+            progress.advance(2)
+            told = {one.description: bars._Times().render(one).plain for one in progress.bars.tasks}
+    assert told["run"] == "0:00:10 gone 0:00:10 left"
+    assert told["whole"] in ("0:00:10 gone 0:00:59 left", "0:00:10 gone 0:01:00 left")  # rounding of thirds

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from clbench.base.errors import RecordError
 from clbench.boards.leaderboard import board_text, update
-from clbench.cli.results import print_record, record_json
+from clbench.cli.shared.results import print_record, record_json
 from clbench.metrics.summaries import SUMMARIES
 from clbench.report import of_record, render
 from clbench.runs.record import read_record
@@ -93,7 +93,7 @@ def test_no_field_acts_where_it_is_shown(full, replaced):
 
 
 def test_json_for_a_terminal_has_nothing_that_acts(full, replaced, capsys):
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     record = replaced(full, ("provenance", "python"), ACTS)
     record = replaced(record, ("warnings",), {ACTS: 1})

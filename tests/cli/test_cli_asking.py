@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clbench.api.describing import method_options, settings
 from clbench.base.docstrings import arguments
-from clbench.cli.output import parts
+from clbench.cli.shared.output import parts
 from clbench.engine.words import parse_settings
 from clbench.plugins.registry import registry
 from clbench.spec.protocol import Protocol, Runtime

@@ -96,7 +96,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(run, home):
     text = run("--plugin", "sequential", "--dry-run").out
     assert plan["run"] in text
     assert "4 optimizer steps" in text
-    assert [path.name for path in home.iterdir()] == ["rows"]  # which serve other runs, wherever those go
+    assert not list(home.iterdir())
     (made,) = run("--plugin", "sequential", "--json").json["runs"]
     assert (made["run"], json_name(made)) == (plan["run"], plan["board"])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from clbench.cli import output
+from clbench.cli.shared import output
 
 if TYPE_CHECKING:
     from clbench.evaluation.look import Lengths, Look, Piece

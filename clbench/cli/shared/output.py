@@ -35,7 +35,7 @@ def debugging() -> bool:
 
 def console() -> Console:
     """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
-    from clbench.cli.screen import Screen
+    from clbench.cli.shared.screen import Screen
 
     return Screen(width=None if sys.stdout.isatty() else 200, highlight=False)
 

@@ -11,7 +11,7 @@ from clbench.boards.index import Index, identity
 from clbench.boards.loading import load_entries
 from clbench.boards.render import board_rows
 from clbench.boards.style import default_style
-from clbench.cli import output
+from clbench.cli.shared import output
 from clbench.metrics.summaries import compute, nested
 from clbench.plugins.registry import registry
 

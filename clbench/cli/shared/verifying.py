@@ -50,7 +50,7 @@ class Wanted:
 
 def verify(wanted: Wanted, *, as_json: bool) -> None:
     """Print every check; exit 1 where something is wrong, 3 where something could not be checked."""
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     with _folder(wanted) as run_dir:
         found = checked(wanted, run_dir)
@@ -68,7 +68,7 @@ def verify(wanted: Wanted, *, as_json: bool) -> None:
 def pack(wanted: Wanted) -> None:
     """Write a run's archive beside its record on the board, signed by whoever reports it."""
     from clbench.boards import signatures
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.runs.rundir import find_run
     from clbench.verification import archive
     from clbench.verification.verify import finished

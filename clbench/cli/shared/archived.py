@@ -18,7 +18,7 @@ USES = {"o-lora": "cl-4, cl-5, cl-15", "sapt": "superni, cl-15, cl-4", "easycl":
 
 def add_trace(path: Path, *, variant: str | None, sha256: str | None, json: bool) -> None:
     """TRACE's archive: several variants of eight tasks."""
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.data.archives import trace
     from clbench.data.archives.audit import audit_folder
     from clbench.plugins.registry import registry
@@ -41,7 +41,7 @@ def add_trace(path: Path, *, variant: str | None, sha256: str | None, json: bool
 
 def add_suites(path: Path, *, variant: str | None, sha256: str | None, json: bool) -> None:
     """O-LoRA's, SAPT's or EasyCL's archive, or a folder of several of them."""
-    from clbench.cli import output
+    from clbench.cli.shared import output
     from clbench.data.archives import suites
     from clbench.data.archives.layout import SPLITS
     from clbench.data.archives.traps import audit_suite
@@ -88,7 +88,7 @@ def _json(folder: Path, audits: Sequence[TaskAudit]) -> dict[str, Any]:
 
 
 def _print_table(audits: Sequence[TaskAudit], *, title: str, splits: Sequence[str]) -> None:
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     rows = [{"task": one.task, **{split: str(count) for split, count in one.counts.items()}} for one in audits]
     output.print_table(rows, headings=["task", *splits], title=title)
@@ -106,7 +106,7 @@ def _grouped(audits: Sequence[TaskAudit]) -> Iterator[str]:
 
 
 def _print_lines(lines: Iterator[str] | Sequence[str]) -> None:
-    from clbench.cli import output
+    from clbench.cli.shared import output
 
     screen = output.console()
     for line in lines:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import OptionError
-from clbench.cli import output, results
+from clbench.cli.shared import output, results
 from clbench.engine.carrying import Outcome
 from clbench.engine.request import Request
 from clbench.plans import jobs as planning
