@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from clbench.base.quiet import TALKATIVE, quiet
+
 Undo = Callable[[], object]
 
 
@@ -53,6 +55,8 @@ def _process() -> Iterator[Undo]:
 
 def _logging() -> Iterator[Undo]:
     """Levels and handlers of the loggers that there are; new ones are nobody's yet."""
+    for name in TALKATIVE:
+        logging.getLogger(name)
     known = [logging.getLogger(), *(one for one in logging.Logger.manager.loggerDict.values() if _is_logger(one))]
     for one in known:
         assert isinstance(one, logging.Logger)
@@ -60,6 +64,7 @@ def _logging() -> Iterator[Undo]:
         yield lambda one=one, state=state: _set_logger(one, *state)
     disabled = logging.root.manager.disable
     yield lambda: logging.disable(disabled)
+    quiet()
 
 
 def _is_logger(one: object) -> bool:

@@ -8,7 +8,6 @@ Exit codes: 0 done; 1 the run failed; 2 the input is wrong; 3 not verified; 4 so
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import Any, cast
@@ -18,6 +17,7 @@ from typer.core import TyperGroup
 
 from clbench.base.encoding import degrade_output
 from clbench.base.errors import ClbenchError
+from clbench.base.quiet import quiet
 from clbench.base.text import terminal
 from clbench.cli import (
     check,
@@ -45,9 +45,6 @@ from clbench.cli import (
     validate,
     watch,
 )
-
-TALKATIVE = ("torch.utils._pytree", "bitsandbytes", "torchao")
-"""Loggers that warn of nothing a user could do, as soon as transformers or peft finds these libraries."""
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
 _UsageError: Any = typer.BadParameter.__mro__[2]
@@ -137,8 +134,7 @@ for _module in (
 def main() -> None:
     """Run the program and exit."""
     degrade_output()
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quiet()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

@@ -18,7 +18,7 @@ def _subclasses(kind):
 
 @pytest.mark.parametrize("kind", _subclasses(errors.ClbenchError))
 def test_exit_code_is_2_for_wrong_input_and_1_for_a_failed_run_and_130_for_a_stopped_one(kind):
-    assert kind.exit_code == {errors.RunError: 1, errors.StoppedError: 130}.get(kind, 2)
+    assert kind.exit_code == {errors.RunError: 1, errors.DivergedError: 1, errors.StoppedError: 130}.get(kind, 2)
     assert kind.__doc__
 
 
