@@ -142,13 +142,16 @@ def refuse_what_cannot_fit(config: RunConfig, device: torch.device) -> None:
     """
     from clbench.models.memory import whole
 
+    protocol, has = config.plan.protocol, whole(device)
     try:
-        parts = parts_of(empty_model(config), config.choice, config.options)
+        model = empty_model(config)
     except ClbenchError:  # a plugin's own model, which says itself what is wrong
         return
+    if holding(Parts(_count(model.parameters()), 0, 0), protocol).total <= has:
+        return  # whatever the method trains; it is not asked
+    parts = parts_of(model, config.choice, config.options)
     if not parts.sure:
         return
-    protocol, has = config.plan.protocol, whole(device)
     needs = holding(parts, protocol).total
     if needs > has:
         raise OptionError(

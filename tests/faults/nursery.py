@@ -122,6 +122,7 @@ def result(home):
     for name in NOT_REPEATABLE:
         del record["costs"][name]
     del record["provenance"]["command"]
+    record["notes"].pop("base_row", None)  # whose row 0 it was depends on who came first
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(Path(folder).rglob("*"))
@@ -138,6 +139,7 @@ def results(home):
         for name in NOT_REPEATABLE:
             del record["costs"][name]
         del record["provenance"]
+        record["notes"].pop("base_row", None)
         found[record["run"]] = record
     return found
 

@@ -108,5 +108,14 @@ def test_an_adapter_is_told_of_a_quantised_base(tmp_path, llama, monkeypatch):
 
 def test_what_a_method_must_see_weights_for_is_not_refused_by_guess(tmp_path, llama, monkeypatch):
     config = config_of(tmp_path, llama, "sequential")
-    monkeypatch.setattr(holding, "parts_of", lambda *_: Parts(10**15, 0, 0, sure=False))
+    asked = []
+    monkeypatch.setattr("clbench.models.memory.whole", lambda device: 10)
+    monkeypatch.setattr(holding, "parts_of", lambda *_: asked.append(1) or Parts(10**15, 0, 0, sure=False))
+    holding.refuse_what_cannot_fit(config, torch.device("cpu"))
+    assert asked
+
+
+def test_where_all_fits_a_method_is_not_asked(tmp_path, llama, monkeypatch):
+    config = config_of(tmp_path, llama, "sequential")
+    monkeypatch.setattr(holding, "parts_of", None)
     holding.refuse_what_cannot_fit(config, torch.device("cpu"))

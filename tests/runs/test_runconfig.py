@@ -162,15 +162,18 @@ def test_all_that_can_change_a_number_changes_the_run(config):
             "evaluate": "ends",
             "scorer": "lenient",
             "task_identity": "given",
+            "moments": "8bit",
         },
         "caps": {"train_examples": 2, "test_examples": 1, "shuffle": 5},
     }
     fixed = {"name", "decoding"}  # a label, and a choice of one
     chat = {"prompt", "system"}  # need a model with a template: see below
+    bits = {"weights"}  # needs precision=bf16
     own = config()
-    assert set(values["protocol"]) | fixed | chat == set(type(own.plan.protocol).model_fields)
+    assert set(values["protocol"]) | fixed | chat | bits == set(type(own.plan.protocol).model_fields)
     changed = [config(**{part: {key: value}}) for part, keys in values.items() for key, value in keys.items()]
     others = [*changed, config(seeds=(1,)), config(orders=("stance,number,word",))]
+    others.append(config(protocol={"precision": "bf16", "weights": "bf16"}))
     ids = [run_id(one) for one in (own, *others)]
     twice = [
         (one.plan.changes, one.seed, one.plan.order)
