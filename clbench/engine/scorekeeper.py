@@ -128,7 +128,9 @@ class Scorekeeper:
         task = data.task
         path = predictions_path(self.run_dir.path, row=row, task=task)
         draft = Draft(path, writable=self.run_dir.writable)
-        answers: Answers = {}
+        taken, keep = self._shared(model, row, data)
+        known = taken.answers if taken else draft.read(len(data.test))
+        answers = dict(known)
 
         def on_batch(found: Answers) -> None:
             answers.update(found)
@@ -136,8 +138,6 @@ class Scorekeeper:
             self.progress.advance(len(found))
             self.on_batch()
 
-        taken, keep = self._shared(model, row, data)
-        known = taken.answers if taken else draft.read(len(data.test))
         predictions = ask(self.evaluator, model, data, on_batch=on_batch, known=known)
         keep(Found(answers))
         if self.run_dir.writable:

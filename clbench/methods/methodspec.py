@@ -26,6 +26,7 @@ Capability = Literal[
     "edits_data",  # changes what is trained on (replay)
     "stores_examples",  # keeps records of the past
     "freezes_base",  # trains only what it added (LoRA)
+    "folds_base",  # and adds what was learned to the base's weights after a task (O-LoRA)
     "extra_backward",  # further passes each step
     "routes_prompts",  # answers each prompt in a way of its own (a router, a prompt pool)
     "sharded_ok",  # exact when parameters or gradients are sharded

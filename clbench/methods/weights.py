@@ -28,6 +28,12 @@ def check_weights(specs: Sequence[MethodSpec], protocol: Protocol, *, regime: Re
             f"{names}: trains the base model's weights, and protocol.weights={weights} is for methods that leave them "
             "as they are (lora, dora, loramoe, …); use weights=bf16 or fp32"
         )
+    folder = next((spec.name for spec in specs if "folds_base" in spec.capabilities), None)
+    if weights.startswith("frozen") and folder is not None:
+        raise OptionError(
+            f"{names}: {folder!r} adds what each task taught to the base model's weights, which "
+            f"protocol.weights={weights} would round away; use weights=fp32"
+        )
     owner = next((spec.name for spec in specs if "owns_optimizer" in spec.capabilities), None)
     small = [f"protocol.{key}={value}" for key, value in _small(protocol).items()]
     if owner is not None and small:

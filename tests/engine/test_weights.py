@@ -110,8 +110,9 @@ def test_a_run_that_is_cut_off_ends_the_same(stream, llama, home, tmp_path, monk
         ),
         ("mofo", PURE, "brings its own optimizer"),
         ("mofo", {"moments": "8bit"}, "leave protocol.moments=8bit out"),
-        ("osf", {"precision": "bf16", "weights": "frozen-bf16"}, "fp32"),
-        ("olora", {"precision": "bf16", "weights": "frozen-int8"}, "fp32"),
+        ("osf", {"precision": "bf16", "weights": "frozen-bf16"}, "use weights=fp32"),
+        ("olora", {"precision": "bf16", "weights": "frozen-int8"}, "use weights=fp32"),
+        ("inflora", {"precision": "bf16", "weights": "frozen-nf4"}, "use weights=fp32"),
     ],
 )
 def test_what_does_not_go_together_is_refused(stream, llama, home, method, protocol, said):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from clbench import Capability, MethodSpec, hookimpl
 
 _ADAPTER: frozenset[Capability] = frozenset({"changes_model", "freezes_base"})
+_FOLDED = _ADAPTER.union(("folds_base",))
 
 
 @hookimpl
@@ -30,7 +31,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         name="olora",
         target="clbench_peft.olora:Olora",
         summary="a low-rank adapter a task, kept orthogonal to those of the tasks before",
-        capabilities=_ADAPTER.union(("adds_loss",)),
+        capabilities=_FOLDED.union(("adds_loss",)),
         source="Wang et al., Orthogonal Subspace Learning for Language Model Continual Learning, EMNLP Findings 2023, "
         "arXiv:2310.14152",
     )
@@ -38,7 +39,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         name="osf",
         target="clbench_peft.osf:Osf",
         summary="trains the small singular directions of each weight, orthogonally to the large ones",
-        capabilities=_ADAPTER,
+        capabilities=_FOLDED,
         source="Nayak et al., Sculpting Subspaces: Constrained Full Fine-Tuning in LLMs for Continual Learning, 2025, "
         "arXiv:2504.07097",
     )
@@ -60,7 +61,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         name="inflora",
         target="clbench_peft.inflora:Inflora",
         summary="a low-rank adapter a task, designed off the input directions that past tasks use",
-        capabilities=_ADAPTER.union(("extra_backward",)),
+        capabilities=_FOLDED.union(("extra_backward",)),
         source="Liang and Li, InfLoRA: Interference-Free Low-Rank Adaptation for Continual Learning, CVPR 2024, "
         "arXiv:2404.00228",
     )

@@ -15,7 +15,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from clbench.base.errors import OptionError, did_you_mean
+from clbench.base.errors import did_you_mean
 from clbench.models.layers import linear_layers
 
 if TYPE_CHECKING:
@@ -137,19 +137,6 @@ def tied_layers(model: PreTrainedModel, layers: Mapping[str, BaseTunerLayer]) ->
     wrapped = {id(base_weight(layer)): name for name, layer in layers.items()}
     uses = [id(p) for _, p in model.named_parameters(remove_duplicate=False) if id(p) in wrapped]
     return sorted({wrapped[one] for one in uses if uses.count(one) > 1})
-
-
-def check_folding(method: str, model: PreTrainedModel) -> None:
-    """A method that adds what it learned to the frozen weights needs them in fp32: less would round it away.
-
-    Raises:
-        OptionError: they are kept in less.
-    """
-    if any(p.dtype != torch.float32 for p in model.parameters()):
-        raise OptionError(
-            f"{method}: adds what each task taught to the base model's weights, which must be fp32 for it; "
-            "use protocol.weights=fp32"
-        )
 
 
 def forget_moments(optimizer: torch.optim.Optimizer | None, params: list[torch.nn.Parameter]) -> None:

@@ -20,7 +20,6 @@ from clbench_peft.inject import (
     ADAPTER,
     adapted_layers,
     base_weight,
-    check_folding,
     forget_moments,
     has_weight,
     tied_layers,
@@ -66,7 +65,6 @@ class Olora(Lora):
             OptionError: the targets do not fit the model, or are not linear layers with a weight of their own.
         """
         instead = hint(model)
-        check_folding("olora", model)
         model = super().prepare_model(model)
         self._layers = adapted_layers(model)
         wrong = [name for name, layer in self._layers.items() if ADAPTER not in layer.lora_A or not has_weight(layer)]

@@ -19,7 +19,6 @@ from clbench_peft.inject import (
     ADAPTER,
     adapted_layers,
     base_weight,
-    check_folding,
     forget_moments,
     make_config,
     tied_layers,
@@ -79,7 +78,6 @@ class Osf(Adapter):
         Raises:
             OptionError: the targets do not fit the model, or nothing is left to train.
         """
-        check_folding("osf", model)
         model = super().prepare_model(model)
         self._layers = adapted_layers(model)
         full = [name for name, layer in self._layers.items() if not layer.osf_svd_params[ADAPTER]["S_low"].numel()]
