@@ -12,6 +12,7 @@ from clbench.engine.moving import Moving
 from clbench.engine.resume import Cursor
 from clbench.methods.episodes import Episode
 from clbench.methods.method import Experience
+from clbench.methods.weights import check_untouched
 from clbench.runs.runconfig import RunConfig
 from clbench.training import runstate
 
@@ -52,6 +53,7 @@ def learn(fixed: Fixed, moving: Moving, episode: Episode, *, start: Cursor, insi
                 trainer.train(experience, training, start=start.done)
         _rehearse(fixed, moving, experience, data, start=start, inside=inside)
         method.after_experience(run, experience, data)
+        check_untouched(run.model, moving.stage.versions, method=fixed.config.choice.name, protocol=run.protocol)
         data.close()
         run.records = frozenset()
         moving.stage.losses.forget()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clbench.base.errors import OptionError
+from clbench.base.errors import OptionError, RunError
 from clbench.methods.methodspec import MethodSpec, Regime
 
 if TYPE_CHECKING:
@@ -34,13 +34,40 @@ def check_weights(specs: Sequence[MethodSpec], protocol: Protocol, *, regime: Re
             f"{names}: {folder!r} adds what each task taught to the base model's weights, which "
             f"protocol.weights={weights} would round away; use weights=fp32"
         )
-    owner = next((spec.name for spec in specs if "owns_optimizer" in spec.capabilities), None)
+    check_optimizer(next((spec.name for spec in specs if "owns_optimizer" in spec.capabilities), None), protocol)
+
+
+def check_optimizer(owner: str | None, protocol: Protocol) -> None:
+    """Of a method that brings an optimizer, whether it has said so or not.
+
+    Raises:
+        OptionError: the protocol wants what only its own optimizer can do.
+    """
     small = [f"protocol.{key}={value}" for key, value in _small(protocol).items()]
     if owner is not None and small:
         raise OptionError(
-            f"{names}: {owner!r} brings its own optimizer, which keeps fp32 weights and moments; leave {small[0]} out, "
-            "or take a method that the protocol's AdamW trains"
+            f"{owner!r} brings its own optimizer, which keeps fp32 weights and moments; leave {small[0]} out, or take "
+            "a method that the protocol's AdamW trains"
         )
+
+
+def check_untouched(model: Any, versions: Mapping[str, int], *, method: str, protocol: Protocol) -> None:
+    """After a task, of a method that has said nothing of it: what is written to weights in fewer bits is rounded away.
+
+    Args:
+        model: trained.
+        versions: of its tensors before the first step.
+        method: its name.
+        protocol: what weights are kept in.
+
+    Raises:
+        RunError: a frozen weight was written to.
+    """
+    if not protocol.weights.startswith("frozen"):
+        return
+    for name, p in model.named_parameters():
+        if not p.requires_grad and versions.get(name, p._version) != p._version:
+            raise RunError(f"{method}: writes to {name}, which protocol.weights={protocol.weights} freezes; use fp32")
 
 
 def _small(protocol: Protocol) -> dict[str, str]:

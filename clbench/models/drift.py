@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from clbench.models.keeping import is_plain
+from clbench.models.weights import is_plain
 
 if TYPE_CHECKING:
     import torch

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base import home
 from clbench.base.errors import ModelError, first_line
-from clbench.models import adapters, folder, gguf, keeping
+from clbench.models import adapters, folder, gguf
 from clbench.models.padding import Padding
 from clbench.models.panics import panics_are_errors
 from clbench.models.ref import ModelRef
+from clbench.models.weights import cast, dtype_of, quantise
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +111,7 @@ def load_model(
         model, tokenizer, notes = found[0], found[1], ()
     else:
         tokenizer = load_tokenizer(ref)
-        model, notes = _load_weights(ref, runtime, dtype=keeping.dtype(weights))
+        model, notes = _load_weights(ref, runtime, dtype=dtype_of(weights))
     rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
     if len(tokenizer) > rows:  # type: ignore[arg-type]
         raise ModelError(
@@ -121,10 +122,10 @@ def load_model(
     if runtime.gradient_checkpointing:
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         enable()  # the name before transformers 5.2x
-    keeping.cast(model, weights)
+    cast(model, weights)
     model.to(device)  # type: ignore[arg-type]
     folder.check_finite(model, name=ref.name)
-    keeping.quantise(model, weights)
+    quantise(model, weights)
     return LoadedModel(model, tokenizer, notes)
 
 

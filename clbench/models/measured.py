@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base.errors import RecordError
+from clbench.models.weights import is_plain
 
 MEASURED = "measured.safetensors"
 
 
 def save_weights(path: Path, model: Any) -> None:
-    """Write a model's parameters and buffers.
+    """Write a model's parameters and buffers, but those that are quantised.
 
     Raises:
         RecordError: they cannot be written.
@@ -53,4 +54,5 @@ def with_weights(base: Any, path: Path) -> Any | None:
 
 
 def _tensors(model: Any) -> dict[str, Any]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    """Without quantised ones, which no method changes and no file of tensors holds."""
+    return {**{name: p for name, p in model.named_parameters() if is_plain(p)}, **dict(model.named_buffers())}

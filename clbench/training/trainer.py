@@ -17,6 +17,7 @@ from clbench.base import seeding
 from clbench.data.batches import NO_LIMIT, collate, micro_batches, steps_of_epoch
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder, EncodingCounts
+from clbench.methods.weights import check_optimizer
 from clbench.models import memory
 from clbench.models.padding import Padding
 from clbench.training import divergence
@@ -127,6 +128,7 @@ class Trainer:
         """A fresh optimizer: the method's own, or the protocol's AdamW."""
         params = [(name, p) for name, p in self.run.model.named_parameters() if p.requires_grad]
         own = self.method.make_optimizer(params, self.run)
+        check_optimizer(None if own is None else type(self.method).__name__, self.protocol)
         self.run.optimizer = (
             own if own is not None else adamw([p for _, p in params], self.protocol, seed=self.run.seed)
         )

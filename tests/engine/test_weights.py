@@ -8,7 +8,9 @@ import small
 import torch
 from safetensors.torch import load_file
 
-from clbench.base.errors import OptionError
+from clbench.base.errors import OptionError, RunError
+from clbench.methods.method import Method
+from clbench.methods.methodspec import MethodSpec
 from clbench.spec.protocol import Protocol
 
 PURE = {"precision": "bf16", "weights": "bf16", "moments": "bf16"}
@@ -126,3 +128,52 @@ def test_the_bound_without_training_stands_on_a_quantised_board_too(stream, llam
     lora = run(stream, "lora", llama, home, protocol={"precision": "bf16", "weights": "frozen-nf4"})
     assert frozen.record.board.name == lora.record.board.name
     assert predictions(frozen)[:2] == predictions(lora)[:2] != []
+
+
+@pytest.mark.parametrize("weights", ["frozen-int8", "frozen-nf4"])
+def test_weights_that_gave_the_last_row_are_kept_without_the_quantised_ones(stream, llama, home, weights):
+    outcome = run(
+        stream,
+        "lora",
+        llama,
+        home,
+        protocol={"precision": "bf16", "weights": weights},
+        runtime={"keep_checkpoints": True},
+    )
+    kept = load_file(outcome.run_dir.checkpoints / "measured.safetensors")
+    assert any("lora_A" in name for name in kept)
+    assert not any(name.endswith("q_proj.base_layer.weight") for name in kept)
+    assert all(one.is_floating_point() for one in kept.values())
+
+
+class Mute(Method):
+    """Brings an optimizer and declares nothing."""
+
+    def make_optimizer(self, named_params, run):
+        return torch.optim.SGD([p for _, p in named_params], lr=1e-3)
+
+
+def test_an_optimizer_that_nobody_spoke_of_is_refused_where_it_would_not_round(stream, llama, home):
+    lab = small.registry_with(MethodSpec("mute", f"{__name__}:Mute", "for a test"))
+    with pytest.raises(OptionError, match=r"'Mute' brings its own optimizer.*leave protocol.moments=bf16 out"):
+        run(stream, "mute", llama, home, protocol={"moments": "bf16"}, lab=lab)
+
+
+class Writer(Method):
+    """Freezes the base, adds a bias, and writes to the base after each task all the same."""
+
+    def prepare_model(self, model):
+        model.requires_grad_(False)
+        model.get_output_embeddings().bias = torch.nn.Parameter(torch.zeros(model.config.vocab_size))
+        return model
+
+    @torch.no_grad()
+    def after_experience(self, run, experience, data):
+        run.model.get_input_embeddings().weight.add_(1e-4)
+
+
+def test_a_frozen_base_that_is_written_to_all_the_same_is_found(stream, llama, home):
+    lab = small.registry_with(MethodSpec("writer", f"{__name__}:Writer", "for a test"))
+    with pytest.raises(RunError, match=r"writer: writes to model.embed_tokens.weight, which protocol.weights"):
+        run(stream, "writer", llama, home, protocol={"precision": "bf16", "weights": "frozen-bf16"}, lab=lab)
+    run(stream, "writer", llama, home, protocol={"precision": "bf16"}, lab=lab)

@@ -8,7 +8,7 @@ from clbench.base.errors import OptionError
 from clbench.engine.session import prepare
 from clbench.forecast import holding
 from clbench.forecast.holding import Parts, empty_model, parts_of
-from clbench.models import keeping
+from clbench.models import weights as kept
 from clbench.models.layers import linear_layers
 from clbench.plugins.registry import registry
 from clbench.spec.protocol import Protocol
@@ -78,7 +78,7 @@ def test_bytes_of_a_quantised_layer_are_those_of_its_tensors(weights):
     model = small.make_llama(320, width=256, inner=512).to(torch.bfloat16)
     layers = linear_layers(model)
     size = sum(layer.weight.numel() for layer in layers.values())
-    keeping.quantise(model, weights)
+    kept.quantise(model, weights)
     held = sum(map(nbytes, linear_layers(model).values()))
     told = holding.holding(Parts(trained=0, layers=size, others=0), Protocol(weights=weights, **BF16)).weights
     assert told == pytest.approx(held, rel=0.02)  # int8's scale a row is not counted

@@ -22,7 +22,7 @@ BLOCK = 64  # weights of nf4 that share a scale; kernels on a CPU want them of o
 INSTALL = "python -m pip install 'clbench[quantised]'"
 
 
-def dtype(weights: Weights) -> torch.dtype:
+def dtype_of(weights: Weights) -> torch.dtype:
     """Of a model as it is loaded."""
     import torch
 
@@ -31,7 +31,7 @@ def dtype(weights: Weights) -> torch.dtype:
 
 def cast(model: Any, weights: Weights) -> None:
     """Parameters that came otherwise, as those of a plugin's loader; buffers stay, of which positions need fp32."""
-    wanted = dtype(weights)
+    wanted = dtype_of(weights)
     for parameter in model.parameters():
         if parameter.is_floating_point() and parameter.dtype != wanted:
             parameter.data = parameter.data.to(wanted)

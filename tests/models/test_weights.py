@@ -7,7 +7,7 @@ import small
 import torch
 
 from clbench.base.errors import ModelError
-from clbench.models import keeping
+from clbench.models import weights as kept
 from clbench.models.layers import linear_layers
 from clbench.models.loading import describe, load_model
 from clbench.spec.protocol import Runtime
@@ -90,5 +90,5 @@ def test_what_cannot_be_quantised_is_told(folder, llama, gpt2, monkeypatch):
 
 def test_fp32_stays_what_it_was(folder):
     model = load(folder)
-    keeping.cast(model, "fp32")
+    kept.cast(model, "fp32")
     assert {p.dtype for p in model.parameters()} == {torch.float32}
