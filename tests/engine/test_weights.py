@@ -33,6 +33,14 @@ def run(stream, method, llama, home, **changes):
     return outcome
 
 
+def need_libraries(protocol):
+    """Of what is kept in a byte or less."""
+    if protocol.get("moments") == "8bit" or protocol.get("weights") == "frozen-nf4":
+        pytest.importorskip("bitsandbytes")
+    if protocol.get("weights") == "frozen-int8":
+        pytest.importorskip("torchao")
+
+
 def losses(outcome):
     events = map(json.loads, (outcome.run_dir.path / "events.jsonl").read_text("utf-8").splitlines())
     return [one["loss"] for one in events if one["event"] == "step"]
@@ -83,6 +91,7 @@ def test_a_run_that_is_cut_off_ends_the_same(stream, llama, home, tmp_path, monk
     from clbench.engine.runner import Runner
 
     pytest.importorskip("clbench_loramoe" if method == "loramoe" else "clbench_peft")
+    need_libraries(protocol)
     given = {"protocol": protocol, "runtime": {"checkpoint_steps": 2}}
     whole = run(stream, method, llama, tmp_path / "whole", **given)
     on_step = Runner.on_step
@@ -119,11 +128,13 @@ def test_a_run_that_is_cut_off_ends_the_same(stream, llama, home, tmp_path, monk
 )
 def test_what_does_not_go_together_is_refused(stream, llama, home, method, protocol, said):
     pytest.importorskip("clbench_mofo" if method == "mofo" else "clbench_peft")
+    need_libraries(protocol if method == "sequential" else {})  # which is told when its model has been read
     with pytest.raises(OptionError, match=said):
         run(stream, method, llama, home, protocol=protocol)
 
 
 def test_the_bound_without_training_stands_on_a_quantised_board_too(stream, llama, home):
+    need_libraries({"weights": "frozen-nf4"})
     frozen = run(stream, "frozen", llama, home, protocol={"precision": "bf16", "weights": "frozen-nf4"})
     lora = run(stream, "lora", llama, home, protocol={"precision": "bf16", "weights": "frozen-nf4"})
     assert frozen.record.board.name == lora.record.board.name
@@ -132,6 +143,7 @@ def test_the_bound_without_training_stands_on_a_quantised_board_too(stream, llam
 
 @pytest.mark.parametrize("weights", ["frozen-int8", "frozen-nf4"])
 def test_weights_that_gave_the_last_row_are_kept_without_the_quantised_ones(stream, llama, home, weights):
+    need_libraries({"weights": weights})
     outcome = run(
         stream,
         "lora",

@@ -50,6 +50,7 @@ def test_of_an_adapter_what_it_adds(tmp_path, llama, method):
 def test_bytes_are_those_of_the_tensors():
     """A model of one trained and one frozen matrix, and an optimizer after its first step."""
     size = 1024
+    pytest.importorskip("bitsandbytes")
     for weights, moments in (("fp32", "fp32"), ("bf16", "bf16"), ("bf16", "8bit")):
         protocol = Protocol(precision="bf16", weights=weights, moments=moments)
         told = holding.holding(Parts(trained=size * size, layers=0, others=0), protocol)
@@ -75,6 +76,7 @@ def nbytes(layer):
 @pytest.mark.parametrize("weights", ["frozen-int8", "frozen-nf4"])
 def test_bytes_of_a_quantised_layer_are_those_of_its_tensors(weights):
     pytest.importorskip("bitsandbytes")
+    pytest.importorskip("torchao")
     model = small.make_llama(320, width=256, inner=512).to(torch.bfloat16)
     layers = linear_layers(model)
     size = sum(layer.weight.numel() for layer in layers.values())

@@ -55,6 +55,7 @@ def test_each_layer_and_its_gradient_are_near_those_of_fp32(folder, weights):
 def test_an_evaluation_leaves_gradients_as_they_were(folder, weights):
     """bitsandbytes packs nf4 anew at the first evaluation on some CPUs, after which no gradient came back."""
     pytest.importorskip("bitsandbytes")
+    pytest.importorskip("torchao")
     model = load(folder, weights)
     before = asked(model)
     model.eval()
@@ -66,6 +67,7 @@ def test_an_evaluation_leaves_gradients_as_they_were(folder, weights):
 @pytest.mark.parametrize("weights", ["bf16", "frozen-bf16", "frozen-int8", "frozen-nf4"])
 def test_layers_of_the_blocks_are_quantised_and_nothing_else(folder, weights):
     pytest.importorskip("bitsandbytes")
+    pytest.importorskip("torchao")
     model = load(folder, weights)
     inner = {id(p) for layer in linear_layers(model).values() for p in layer.parameters()}
     kinds = {type(p.data).__name__: p.dtype for p in model.parameters() if id(p) in inner}
@@ -79,6 +81,7 @@ def test_layers_of_the_blocks_are_quantised_and_nothing_else(folder, weights):
 
 def test_what_cannot_be_quantised_is_told(folder, llama, gpt2, monkeypatch):
     pytest.importorskip("bitsandbytes")
+    pytest.importorskip("torchao")
     with pytest.raises(ModelError, match=r"mlp.down_proj has 48 inputs|q_proj has 32 inputs, no multiple of 64"):
         load(llama, "frozen-nf4")
     with pytest.raises(ModelError, match="is a Conv1D, which cannot be quantised"):

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from clbench.training import lowmemory
 from clbench.training.lowmemory import LowMemoryAdamW
 from clbench.training.optimizing import adamw
 
+EIGHT = pytest.param("8bit", marks=pytest.mark.skipif(not find_spec("bitsandbytes"), reason="needs bitsandbytes"))
 SHAPES = ((64, 96), (7,), (1,), (5000,))
 OPTIONS = {"lr": 1e-3, "betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.01}
 
@@ -47,7 +49,7 @@ def test_with_everything_in_fp32_it_is_torchs_adamw_bit_for_bit(monkeypatch):
     assert all(torch.equal(p, q) for p, q in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize(("moments", "most"), [("bf16", 0.05), ("8bit", 0.1)])
+@pytest.mark.parametrize(("moments", "most"), [("bf16", 0.05), pytest.param("8bit", 0.1, marks=EIGHT.marks)])
 def test_moments_in_less_lead_nearly_to_the_same_place(moments, most):
     ours, theirs = tensors(), tensors()
     train(ours, LowMemoryAdamW(ours, moments=moments, **OPTIONS), steps=50)
@@ -56,6 +58,7 @@ def test_moments_in_less_lead_nearly_to_the_same_place(moments, most):
 
 
 def test_a_byte_is_kept_where_it_says_so():
+    pytest.importorskip("bitsandbytes")
     params = tensors()
     optimizer = LowMemoryAdamW(params, moments="8bit", **OPTIONS)
     train(params, optimizer, steps=1)
@@ -79,7 +82,7 @@ def test_small_updates_are_not_lost():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("moments", ["fp32", "bf16", "8bit"])
+@pytest.mark.parametrize("moments", ["fp32", "bf16", EIGHT])
 def test_a_state_taken_up_again_goes_on_bit_for_bit(dtype, moments):
     whole = tensors(dtype)
     options = {**OPTIONS, "moments": moments, "seed": 3}
