@@ -20,19 +20,17 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
-from clbench.base.errors import OptionError
 from clbench_peft.asked import Prompts, asked_by
 from clbench_peft.banks import NONE, Banks, without
 from clbench_peft.features import Pooling, features
-from clbench_peft.inject import ADAPTER, adapted_layers, forget_moments, has_weight
+from clbench_peft.inject import ADAPTER, forget_moments, layers_beside_weights
 from clbench_peft.method import Lora, LoraOptions
+from clbench_peft.passes import Passes
 from clbench_peft.router import Router
 from clbench_peft.targets import hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-FORWARD = 1 / 3  # a forward pass alone, as a share of one with its backward pass
 
 
 class EpiOptions(LoraOptions):
@@ -61,7 +59,7 @@ class Epi(Lora):
         self._router = Router(self.options.shrinkage)
         self._banks = Banks({}, self.options.alpha / self.options.rank)
         self._tasks: list[str] = []  # in the order in which they were learned; read only where the protocol gives names
-        self._trained, self._read = 0, 0.0  # examples of steps; passes for features
+        self._passes = Passes()  # read for features
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Inject one adapter, which every task begins anew.
@@ -71,16 +69,13 @@ class Epi(Lora):
         """
         instead = hint(model)
         model = super().prepare_model(model)
-        layers = adapted_layers(model)
-        for name, layer in layers.items():
-            if ADAPTER not in layer.lora_A or not has_weight(layer):  # type: ignore[operator]
-                raise OptionError(f"-o epi.targets: {name} is no linear layer with a weight of its own{instead}")
+        layers = layers_beside_weights(model, method="epi", instead=instead, folded=False)
         self._banks = Banks(layers, self._banks.scale)
         return model
 
     def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
         """As it is; counted."""
-        self._trained += len(batch)
+        self._passes.trained += len(batch)
         return batch
 
     def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
@@ -88,7 +83,7 @@ class Epi(Lora):
         self._banks.keep()
         self._tasks.append(experience.task)
         asked = [one.ids for one in run.encode(data, [()] * len(data))]
-        self._read += len(asked) * FORWARD
+        self._passes.look(len(asked))
         with without(self._banks.layers):
             found = features(run, asked, how=self.options.feature)
         self._router.learn(found)
@@ -158,7 +153,7 @@ class Epi(Lora):
             "kept": self._banks.kept,
             "router": self._router.state_dict(),
             "tasks": list(self._tasks),
-            "passes": [self._trained, self._read],
+            "passes": self._passes.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -166,14 +161,14 @@ class Epi(Lora):
         self._banks.kept = {name: list(pair) for name, pair in state["kept"].items()}
         self._router.load_state_dict(state["router"])
         self._tasks = list(state["tasks"])
-        self._trained, self._read = state["passes"]
+        self._passes = Passes.of(state["passes"])
 
     def footprint(self) -> Footprint:
         """The adapter that is trained; those of the past, and the router; a look at each prompt of a task."""
         return Footprint(
             extra_parameters=self._added,
             stored_bytes=self._banks.nbytes + self._router.nbytes,
-            extra_passes=self._read / self._trained if self._trained else 0.0,
+            extra_passes=self._passes.extra,
         )
 
 

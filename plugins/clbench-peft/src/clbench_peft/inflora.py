@@ -16,17 +16,15 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
-from clbench.base.errors import OptionError
 from clbench_peft.features import covariances
-from clbench_peft.inject import ADAPTER, adapted_layers, base_weight, forget_moments, has_weight, tied_layers
+from clbench_peft.inject import ADAPTER, base_weight, forget_moments, layers_beside_weights
 from clbench_peft.method import Lora, LoraOptions
+from clbench_peft.passes import Passes
 from clbench_peft.subspace import Subspace, designed
 from clbench_peft.targets import hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-FORWARD = 1 / 3  # a forward pass alone, as a share of one with its backward pass
 
 
 class InfloraOptions(LoraOptions):
@@ -61,7 +59,7 @@ class Inflora(Lora):
         super().__init__(options)
         self._layers: dict[str, Any] = {}
         self._past: dict[str, Subspace] = {}
-        self._trained, self._read = 0, 0.0  # examples of steps; passes for covariances
+        self._passes = Passes()  # read for covariances
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Inject, with A frozen.
@@ -71,10 +69,7 @@ class Inflora(Lora):
         """
         instead = hint(model)
         model = super().prepare_model(model)
-        self._layers = adapted_layers(model)
-        wrong = [name for name, layer in self._layers.items() if ADAPTER not in layer.lora_A or not has_weight(layer)]
-        if wrong := wrong or tied_layers(model, self._layers):
-            raise OptionError(f"-o inflora.targets: {wrong[0]} is no linear layer with a weight of its own{instead}")
+        self._layers = layers_beside_weights(model, method="inflora", instead=instead)
         for name, layer in self._layers.items():
             a = layer.lora_A[ADAPTER].weight.requires_grad_(False)
             self._past[name] = Subspace(torch.empty(a.shape[1], 0))
@@ -94,7 +89,7 @@ class Inflora(Lora):
 
     def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
         """As it is; counted."""
-        self._trained += len(batch)
+        self._passes.trained += len(batch)
         return batch
 
     @torch.no_grad()
@@ -112,23 +107,23 @@ class Inflora(Lora):
         run.note("inflora", {**self._adapted, "directions_of_the_past": round(sum(shares) / len(shares), 4)})
 
     def _covariances(self, run: Run, data: Sequence[Example]) -> dict[str, torch.Tensor]:
-        self._read += len(data) * FORWARD
+        self._passes.look(len(data))
         return covariances(run, run.encode(data, [one.answer for one in data]), self._layers)
 
     def state_dict(self) -> dict[str, Any]:
         """Each layer's basis, and counts; the folded updates are in the model's weights."""
         kept = {name: {"basis": one.basis, "free": one.free} for name, one in self._past.items()}
-        return {"past": kept, "passes": [self._trained, self._read]}
+        return {"past": kept, "passes": self._passes.state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take them up."""
         self._past = {name: Subspace(one["basis"], free=one["free"]) for name, one in state["past"].items()}
-        self._trained, self._read = state["passes"]
+        self._passes = Passes.of(state["passes"])
 
     def footprint(self) -> Footprint:
         """The adapter; the bases; two looks at each task's data."""
         return Footprint(
             extra_parameters=self._added,
             stored_bytes=sum(one.basis.nbytes for one in self._past.values()),
-            extra_passes=self._read / self._trained if self._trained else 0.0,
+            extra_passes=self._passes.extra,
         )

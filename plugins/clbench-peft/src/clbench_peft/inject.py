@@ -15,7 +15,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from clbench.base.errors import did_you_mean
+from clbench.base.errors import OptionError, did_you_mean
 from clbench.models.layers import linear_layers
 
 if TYPE_CHECKING:
@@ -137,6 +137,27 @@ def tied_layers(model: PreTrainedModel, layers: Mapping[str, BaseTunerLayer]) ->
     wrapped = {id(base_weight(layer)): name for name, layer in layers.items()}
     uses = [id(p) for _, p in model.named_parameters(remove_duplicate=False) if id(p) in wrapped]
     return sorted({wrapped[one] for one in uses if uses.count(one) > 1})
+
+
+def layers_beside_weights(
+    model: PreTrainedModel, *, method: str, instead: str, folded: bool = True
+) -> dict[str, BaseTunerLayer]:
+    """LoRA's layers, each beside a linear layer with a weight of its own.
+
+    Args:
+        model: with the adapter.
+        method: for the message.
+        instead: what could be named instead, for the message.
+        folded: whether the adapter is added to the weight, which must then be no other layer's.
+
+    Raises:
+        OptionError: one of them is another kind of layer.
+    """
+    layers = adapted_layers(model)
+    wrong = [name for name, one in layers.items() if ADAPTER not in one.lora_A or not has_weight(one)]  # type: ignore[operator]
+    if wrong := wrong or (tied_layers(model, layers) if folded else []):
+        raise OptionError(f"-o {method}.targets: {wrong[0]} is no linear layer with a weight of its own{instead}")
+    return layers
 
 
 def forget_moments(optimizer: torch.optim.Optimizer | None, params: list[torch.nn.Parameter]) -> None:

@@ -19,13 +19,13 @@ from pydantic import Field, model_validator
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
 from clbench_peft.asked import Prompts, asked_by
 from clbench_peft.features import Pooling, features, width
+from clbench_peft.passes import Passes
 from clbench_peft.pool import PromptPool, choose, distances, pull
 from clbench_peft.prepending import prepended
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FORWARD = 1 / 3  # a forward pass alone, as a share of one with its backward pass
 PLACE = "l2p_pool"  # the model's submodule
 
 
@@ -68,7 +68,7 @@ class L2p(Method):
         self._size = self._width = 0  # parameters of the pool; tokens a row in the pass under way
         self._counts = torch.zeros(self.options.pool)  # choices of the present task's training
         self._past = torch.zeros(self.options.pool)  # of all before it
-        self._trained, self._read = 0, 0.0  # examples of steps; passes for queries
+        self._passes = Passes()  # read for queries
         self._known: dict[tuple[int, ...], torch.Tensor] | None = None  # choices of the measurement under way
         self._forget()
 
@@ -128,7 +128,7 @@ class L2p(Method):
         frequency = (self._past / self._past.sum()).to(apart.device) if diverse else None
         places = choose(apart.detach(), options.top, frequency=frequency)
         if self._known is None:
-            self._read += len(asked) * FORWARD
+            self._passes.look(len(asked))
         if training:
             self._pull = options.pull * pull(apart, places)
             self._counts += places.flatten().bincount(minlength=options.pool).cpu()
@@ -150,7 +150,7 @@ class L2p(Method):
 
     def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
         """As it is; counted."""
-        self._trained += len(batch)
+        self._passes.trained += len(batch)
         return batch
 
     def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
@@ -187,13 +187,13 @@ class L2p(Method):
             "begun": self._begun,
             "counts": self._counts,
             "past": self._past,
-            "passes": [self._trained, self._read],
+            "passes": self._passes.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take them up."""
         self._begun, self._counts, self._past = state["begun"], state["counts"], state["past"]
-        self._trained, self._read = state["passes"]
+        self._passes = Passes.of(state["passes"])
         self._forget()
 
     def footprint(self) -> Footprint:
@@ -201,7 +201,7 @@ class L2p(Method):
         return Footprint(
             extra_parameters=self._size,
             stored_bytes=self._begun * (self._counts.nbytes + self._past.nbytes),
-            extra_passes=self._read / self._trained if self._trained else 0.0,
+            extra_passes=self._passes.extra,
         )
 
 

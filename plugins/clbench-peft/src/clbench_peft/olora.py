@@ -15,15 +15,7 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
-from clbench.base.errors import OptionError
-from clbench_peft.inject import (
-    ADAPTER,
-    adapted_layers,
-    base_weight,
-    forget_moments,
-    has_weight,
-    tied_layers,
-)
+from clbench_peft.inject import ADAPTER, base_weight, forget_moments, layers_beside_weights
 from clbench_peft.method import Lora, LoraOptions
 from clbench_peft.penalty import by_shape, norms, overlap
 from clbench_peft.targets import hint
@@ -66,10 +58,7 @@ class Olora(Lora):
         """
         instead = hint(model)
         model = super().prepare_model(model)
-        self._layers = adapted_layers(model)
-        wrong = [name for name, layer in self._layers.items() if ADAPTER not in layer.lora_A or not has_weight(layer)]
-        if wrong := wrong or tied_layers(model, self._layers):
-            raise OptionError(f"-o olora.targets: {wrong[0]} is no linear layer with a weight of its own{instead}")
+        self._layers = layers_beside_weights(model, method="olora", instead=instead)
         self._groups = by_shape(list(self._layers), {name: self._a(name) for name in self._layers})
         return model
 
