@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
+from importlib.util import find_spec
 
 BF16 = {"protocol.precision": "bf16"}
 RUNS = {
@@ -38,11 +40,13 @@ def measure(plugin: str, settings: dict[str, object]) -> dict[str, float]:
     import resource
 
     import accelerate  # noqa: F401
-    import bitsandbytes  # noqa: F401
     import peft  # noqa: F401
     import transformers.models.llama.modeling_llama  # noqa: F401
 
     import clbench
+
+    for name in filter(find_spec, ("bitsandbytes", "torchao")):
+        import_module(name)
 
     def peak() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
