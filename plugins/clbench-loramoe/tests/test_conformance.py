@@ -3,3 +3,4 @@
 from clbench.testing import conformance
 
 test_conformance = conformance("loramoe")
+test_moe_lora = conformance("moe-lora")

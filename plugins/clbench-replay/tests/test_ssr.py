@@ -6,11 +6,12 @@ from random import Random
 import pytest
 import small
 import torch
+from pydantic import ValidationError
 from small import examples
 
 from clbench import Example, Experience, Sample
 from clbench_replay.ssr import Ssr, SsrOptions, at
-from clbench_replay.synthesis import cue, prompts, shown
+from clbench_replay.synthesis import cue, records, shown
 
 llama = small.llama
 TASKS = small.STREAM_TASKS
@@ -31,8 +32,9 @@ def test_the_writer_is_shown_records_one_after_the_other():
 def test_a_prompt_ends_at_the_cue_and_is_new():
     some = shots("a", "b")
     texts = ["Repeat.\nd\nAgain: d\n\nRepeat", "Repeat.\na\nAgain:", "no end", "\nAgain:", "Repeat.\nd\nAgain:", ""]
-    assert prompts(texts, shots=some) == ["Repeat.\nd\nAgain:"]
-    assert prompts(["Repeat.\nd\nAgain:x"], shots=some, known=["Repeat.\nd\nAgain:"]) == []
+    assert records(texts, shots=some) == [("Repeat.\nd\nAgain:", " d")]
+    assert records(["Repeat.\nd\nAgain:x"], shots=some, known=["Repeat.\nd\nAgain:"]) == []
+    assert records([" all of it "], shots=some[:1]) == [("all of it", "")]
 
 
 @pytest.fixture
@@ -116,3 +118,17 @@ def test_a_whole_run_counts_what_it_does(llama, tmp_path):
     assert found.costs.sampled_tokens > 0
     assert found.notes["ssr"]["generated"] >= 12
     assert found.footprint.stored_examples >= 9
+
+
+def test_written_answers_are_kept_as_they_are(trainer, monkeypatch):
+    run, method = trainer.run, Ssr(SsrOptions(size=4, ratio=1, answers="written"))
+    said = ["Repeat the word.\nWord:\nu\nAgain: u\n\nRepeat", "Repeat the word.\nWord:\nv\nAgain:"]
+    asked = written(monkeypatch, run, said)
+    learn(method, run, 1, 2, 3)
+    assert {name for name, _ in asked} == {f"ssr.prompts.{TASKS[0]}", f"ssr.prompts.{TASKS[1]}"}
+    assert method._made[TASKS[0]] == [Example(TASKS[0], "Repeat the word.\nWord:\nu\nAgain:", " u")]
+
+
+def test_one_shot_does_not_tell_where_an_answer_begins():
+    with pytest.raises(ValidationError, match="at least 2"):
+        SsrOptions(answers="written", shots=1)

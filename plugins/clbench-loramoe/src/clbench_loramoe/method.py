@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 from pydantic import Field
 
-from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
+from clbench import MethodOptions, Run
 from clbench.base.errors import OptionError, RunError
-from clbench.models.layers import linear_layers, within_blocks
-from clbench_loramoe.adapter import add_to, fitting
 from clbench_loramoe.balance import (
     UNKNOWN,
     Balance,
@@ -22,14 +20,10 @@ from clbench_loramoe.balance import (
     localized_balance,
 )
 from clbench_loramoe.config import ExpertConfig
-from clbench_loramoe.experts import ExpertLinear
-from clbench_loramoe.usage import SAMPLE, by_type, describe, mean_weights, utilisation
+from clbench_loramoe.mixture import Mixture
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
-    from transformers import PreTrainedModel
-
-ALONE = 1 / 3  # a forward pass without a backward pass, as a share of both
 
 
 class LoramoeOptions(ExpertConfig, MethodOptions):
@@ -54,36 +48,26 @@ class LoramoeOptions(ExpertConfig, MethodOptions):
 
 
 @final
-class Loramoe(Method):
-    """Trains experts and routers; everything else stays as it is."""
+class Loramoe(Mixture):
+    """Experts in groups, one for each type of task."""
 
     Options: ClassVar[type[MethodOptions]] = LoramoeOptions
     options: LoramoeOptions
+    label = "loramoe"
 
     def __init__(self, options: LoramoeOptions | None = None) -> None:
         super().__init__(options)
-        self._layers: dict[str, ExpertLinear] = {}
-        self._targets: list[str] = []
-        self._chosen = False
         self._types: dict[str, int] = {}
         self._how: Balance | None = None
-        self._trained = self._looked = 0  # examples of the experiences' steps, and those that usage was measured on
 
-    def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Put the experts beside their layers, and freeze the rest.
+    @property
+    def experts(self) -> ExpertConfig:
+        """As the options say."""
+        return self.options
 
-        Raises:
-            OptionError: a target that the model does not have, or no feed-forward layers.
-        """
-        instead = ", ".join(within_blocks(model, linear_layers(model)))
-        try:
-            config = fitting(model, self.options)
-            self._layers = add_to(model, config)
-        except ValueError as error:
-            raise OptionError(f"-o loramoe.targets: {error}; the linear layers of its blocks: {instead}") from error
-        self._chosen = config is not self.options
-        self._targets = within_blocks(model, self._layers)
-        return model
+    def types(self, run: Run) -> list[str]:
+        """The stream's, in the file's order."""
+        return list(dict.fromkeys(run.groups.values()))
 
     def make_optimizer(self, named_params: Sequence[tuple[str, torch.nn.Parameter]], run: Run) -> Optimizer | None:
         """The protocol's; what the stream says of types of tasks is known now.
@@ -91,13 +75,8 @@ class Loramoe(Method):
         Raises:
             OptionError: the stream has more types than there are groups of experts, or none and `balance` was set.
         """
-        told = run.notes.get("loramoe", {})  # another optimizer for each experience forgets nothing
-        run.note("loramoe", {**told, "layers": len(self._layers), "targets": self._targets})
-        if self._chosen and not told:
-            run.warn(
-                f"loramoe: targets were chosen for this model: {', '.join(self._targets)} (its feed-forward layers)"
-            )
-        names = list(dict.fromkeys(run.groups.values()))
+        super().make_optimizer(named_params, run)
+        names = self.types(run)
         self._types = {task: names.index(group) for task, group in run.groups.items()}
         if self._balances(run, names):
             options = self.options
@@ -130,11 +109,6 @@ class Loramoe(Method):
         if len(names) < options.groups:
             run.warn(f"loramoe: {options.groups - len(names)} group(s) of experts have no type of tasks in the stream")
         return True
-
-    def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
-        """The batch as it is, counted."""
-        self._trained += len(batch)
-        return batch
 
     def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:
         """β times the localized balancing constraint of this micro-batch.
@@ -176,38 +150,10 @@ class Loramoe(Method):
         for layer in self._layers.values():
             layer.take_routed()
 
-    def after_experience(self, run: Run, experience: Experience, data: Sequence[Example]) -> None:
-        """Put into the record how much each expert is used for the tasks of this experience."""
-        told = run.notes.get("loramoe", {})
-        tasks = dict(told.get("tasks", {}))
-        for task in dict.fromkeys(one.task for one in data):
-            own = [one for one in data if one.task == task]
-            sample = run.rng("loramoe.usage", experience.index, task).sample(own, min(SAMPLE, len(own)))
-            self._looked += len(sample)
-            usage = describe(mean_weights(run, self._layers, sample), own=self._own_experts(task))
-            tasks[task] = {"type": run.groups.get(task), "after": experience.index, "examples": len(sample), **usage}
-        size = self.options.experts // self.options.groups
-        drawn = utilisation(tasks, types=list(dict.fromkeys(run.groups.values())), size=size)
-        notes = {**told, "experts_per_group": size, "tasks": tasks, "types": by_type(tasks), "utilisation": drawn}
-        run.note("loramoe", notes)
-
-    def _own_experts(self, task: str) -> slice | None:
+    def own_experts(self, task: str) -> slice | None:
+        """Of the task's type."""
         kind = self._types.get(task, UNKNOWN)
         if not 0 <= kind < self.options.groups:
             return None
         size = self.options.experts // self.options.groups
         return slice(kind * size, (kind + 1) * size)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What was counted; the experts are the model's."""
-        return {"trained": self._trained, "looked": self._looked}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up the counts."""
-        self._trained, self._looked = state["trained"], state["looked"]
-
-    def footprint(self) -> Footprint:
-        """The experts' and routers' parameters. The constraint needs no pass of its own, the look at usage some."""
-        added = (p for layer in self._layers.values() for p in (layer.down, layer.up, layer.router))
-        passes = self._looked * ALONE / self._trained if self._trained else 0.0
-        return Footprint(extra_parameters=sum(p.numel() for p in added), extra_passes=passes)

@@ -9,7 +9,7 @@ from clbench import MethodSpec, hookimpl
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """`replay`, whose options say what is kept and when it is trained on; `ssr`, which makes its records up."""
+    """`replay`, whose options say what is kept and when it is trained on; `ssr` and `lamol`, which make theirs up."""
     yield MethodSpec(
         name="replay",
         target="clbench_replay.method:Replay",
@@ -25,4 +25,11 @@ def clbench_methods() -> Iterable[MethodSpec]:
         capabilities=frozenset({"edits_data", "stores_examples", "extra_backward"}),
         source="Huang et al., Mitigating Catastrophic Forgetting in LLMs with Self-Synthesized Rehearsal, ACL 2024, "
         "arXiv:2403.01244",
+    )
+    yield MethodSpec(
+        name="lamol",
+        target="clbench_replay.lamol:Lamol",
+        summary="one model learns to answer and to write its records, so that it rehearses what it writes of the past",
+        capabilities=frozenset({"edits_data", "extra_backward"}),
+        source="Sun et al., LAMOL: LAnguage MOdeling for Lifelong Language Learning, ICLR 2020, arXiv:1909.03329",
     )

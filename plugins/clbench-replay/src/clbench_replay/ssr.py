@@ -1,20 +1,22 @@
 """`ssr`: self-synthesized rehearsal. Past tasks come back in records that the model has made up (arXiv 2403.01244).
 
 Before each task, for each task before it: the base model, shown a few of the task's records, writes new prompts; the
-present model answers them; they are mixed into the steps as replay mixes real ones.
+present model answers them; they are mixed into the steps as replay mixes real ones. With the answers that were written
+with the prompts instead it is the pseudo-replay that the paper compares with.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
 from clbench_replay.memory import text_bytes
-from clbench_replay.synthesis import prompts, shown
+from clbench_replay.synthesis import cue, records, shown
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +32,7 @@ class SsrOptions(MethodOptions):
         ratio: made-up records a step for each record of its batch; 0 is plain fine-tuning.
         shots: records of each past task that are kept, and shown to the writer.
         writer: who writes prompts: the `base` model, whose weights are kept, or the present `model`.
+        answers: those of the present model, renewed before each task (`refined`), or those `written` with the prompts.
         temperature: of writing; answers are greedy.
         max_new_tokens: of a prompt.
     """
@@ -38,8 +41,17 @@ class SsrOptions(MethodOptions):
     ratio: float = Field(default=0.25, ge=0, le=100, allow_inf_nan=False)
     shots: int = Field(default=3, ge=1, le=64)
     writer: Literal["base", "model"] = "base"
+    answers: Literal["refined", "written"] = "refined"
     temperature: float = Field(default=0.9, gt=0, le=10, allow_inf_nan=False)
     max_new_tokens: int = Field(default=160, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _answers_can_be_told_from_prompts(self) -> Self:
+        if self.answers == "written" and self.shots == 1:
+            raise PydanticCustomError(
+                "answers", "answers=written needs shots of at least 2, whose common end tells where an answer begins"
+            )
+        return self
 
 
 @final
@@ -65,13 +77,14 @@ class Ssr(Method):
             self._base = {name: p.detach().clone() for name, p in run.model.named_parameters() if p.requires_grad}
         for task, shots in self._shots.items():
             if task not in self._made:
-                self._made[task] = [Example(task, one, "") for one in self._written(run, task, shots)]
-            self._made[task] = self._answered(run, self._made[task])
+                self._made[task] = self._written(run, task, shots)
+            if self.options.answers == "refined":
+                self._made[task] = self._answered(run, self._made[task])
         if self._shots:
             run.note("ssr", {"made": {task: len(found) for task, found in self._made.items()}, **self._counts})
 
-    def _written(self, run: Run, task: str, shots: Sequence[Example]) -> list[str]:
-        """New prompts of a task."""
+    def _written(self, run: Run, task: str, shots: Sequence[Example]) -> list[Example]:
+        """New records of a task; with the answers that are written, those that have one."""
         asked = [shown(shots, rng=run.rng("ssr.order", task, number)) for number in range(self.options.size)]
         with at(run.model, self._base):
             found = run.generate(
@@ -81,7 +94,11 @@ class Ssr(Method):
                 stream=f"ssr.prompts.{task}",
             )
         self._counts["generated"] += len(asked)
-        return prompts((one.text for (one,) in found), shots=shots)[: self._room[task]]
+        refined = self.options.answers == "refined"
+        if not refined and not cue(shots):
+            run.warn(f"ssr: {task}: prompts have no end in common, so no written answer can be told from them")
+        made = records((one.text for (one,) in found), shots=shots)
+        return [Example(task, *one) for one in made if refined or one[1].strip()][: self._room[task]]
 
     def _answered(self, run: Run, records: Sequence[Example]) -> list[Example]:
         """The same prompts with the present model's answers; those that it has none for go."""

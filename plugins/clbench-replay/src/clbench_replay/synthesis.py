@@ -25,8 +25,11 @@ def cue(shots: Sequence[Example]) -> str:
     return "".join(letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, columns))[::-1]
 
 
-def prompts(texts: Iterable[str], *, shots: Sequence[Example], known: Iterable[str] = ()) -> list[str]:
-    """What was written, up to the cue; without it, without anything before it, or known already: it is no record.
+def records(texts: Iterable[str], *, shots: Sequence[Example], known: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """What was written, as prompts with the answers that were written after them.
+
+    A prompt ends with the cue; without it, without anything before it, or known already: it is no record. An answer
+    ends where the next record begins; where prompts have no cue in common, all is prompt.
 
     Args:
         texts: what a model wrote.
@@ -34,11 +37,11 @@ def prompts(texts: Iterable[str], *, shots: Sequence[Example], known: Iterable[s
         known: prompts that are there.
     """
     end = cue(shots)
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     taken = {one.prompt for one in shots}.union(known)
     for text in texts:
-        before, there, _ = text.lstrip().partition(end) if end else (text.strip(), "", "")
+        before, there, after = text.lstrip().partition(end) if end else (text.strip(), "", "")
         said = before + there
         if before.strip() and (there or not end) and said not in taken:
-            found[said] = None
-    return list(found)
+            found.setdefault(said, after.partition(SEPARATOR)[0])
+    return list(found.items())
