@@ -20,6 +20,7 @@ from clbench.base.errors import ClbenchError
 from clbench.base.quiet import quiet
 from clbench.base.text import terminal
 from clbench.cli import (
+    bench,
     check,
     compare,
     data,
@@ -125,6 +126,7 @@ for _module in (
     check,
     new,
     submit,
+    bench,
     doctor,
     plugins,
 ):
