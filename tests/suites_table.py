@@ -15,8 +15,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 SOURCE, PAGE = DOCS / "other-suites.yaml", DOCS / "other-suites.md"
 HEAD = """# Other suites, beside this one
 
-Written by `python tests/suites_table.py` from `docs/other-suites.yaml`. Each repository was read at the commit that stands here; a file in a cell
-is what the claim rests on. `–`: not there. What a name here means is in [methods](models.md), [tasks](tasks.md) and [results](results.md).
+Written by `python tests/suites_table.py` from `docs/other-suites.yaml`, where each claim has its source. Each
+repository was read at the commit that stands here; a file in a cell is what the claim rests on. `–`: not there. What a
+name here means is in [methods](models.md), [tasks](tasks.md) and [results](results.md).
 """
 
 
@@ -61,7 +62,7 @@ def _names(part: str) -> list[str]:
 def _cell(claim: str | None) -> str:
     if not claim:
         return "–"
-    return f"`{claim}`" if "`" not in claim and " " not in claim else claim
+    return f"`{claim.rpartition('/')[2]}`" if "`" not in claim and " " not in claim else claim
 
 
 def _row(*cells: str) -> str:
@@ -71,7 +72,8 @@ def _row(*cells: str) -> str:
 def _sharded() -> Iterator[str]:
     """What each method's own declaration says; a run refuses what it is not exact for, before anything is loaded."""
     yield "## Several processes\n"
-    yield "One process and DDP: all methods. Parameters in parts over processes (FSDP, DeepSpeed), by what each declares:\n"
+    yield "DDP: all methods; `tests/engine/test_processes.py` compares nine of them on two processes with one."
+    yield "Parameters in parts over processes (FSDP, DeepSpeed), by what each method declares:\n"
     yield from ("| exact | refused, with its name |", "| --- | --- |")
     specs = [entry.spec for entry in registry().methods.entries.values()]
     exact = [f"`{one.name}`" for one in specs if not one.capabilities or "sharded_ok" in one.capabilities]
@@ -80,7 +82,11 @@ def _sharded() -> Iterator[str]:
 
 
 def _faults(claims: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("## Faults that change numbers\n", "| suite | what | where | how we know |", "| --- | --- | --- | --- |")
+    yield from (
+        "## Faults that change numbers\n",
+        "| suite | what | where | how we know |",
+        "| --- | --- | --- | --- |",
+    )
     for one in claims["faults"]:
         yield _row(one["suite"], one["what"], f"`{one['where']}`", f"we {one['seen']}")
     yield ""

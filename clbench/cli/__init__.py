@@ -20,11 +20,9 @@ from clbench.base.errors import ClbenchError
 from clbench.base.quiet import quiet
 from clbench.base.text import terminal
 from clbench.cli import (
-    bench,
     check,
     compare,
     data,
-    doctor,
     export,
     forget,
     leaderboard,
@@ -46,6 +44,7 @@ from clbench.cli import (
     validate,
     watch,
 )
+from clbench.cli.machine import bench, doctor
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
 _UsageError: Any = typer.BadParameter.__mro__[2]
