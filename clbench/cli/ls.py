@@ -240,7 +240,7 @@ def _run(run: RunDir) -> dict[str, Any]:
     import datetime
 
     from clbench.base.errors import ClbenchError
-    from clbench.metrics.summaries import op
+    from clbench.metrics.definitions.performance import op
 
     state = run.state()
     config = state.get("config", {})

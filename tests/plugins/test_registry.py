@@ -134,7 +134,7 @@ def test_three_claims_name_all_three(make):
     ("hook", "spec"),
     [
         ("metrics", ScorerSpec("exact", "clbench.scoring.accuracy:exact", "…")),
-        ("summaries", SummarySpec("op", "clbench.metrics.summaries:op", True, "…")),
+        ("summaries", SummarySpec("op", "clbench.metrics.definitions.performance:op", True, "…")),
     ],
     ids=["scorer", "summary"],
 )
