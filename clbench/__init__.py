@@ -69,7 +69,7 @@ _PUBLIC_ELSEWHERE = {
     "clbench.data.records": ("read_examples",),
     "clbench.data.tokenising": ("Encoded", "Encoder"),
     "clbench.models.drift": ("block_of",),
-    "clbench.models.layers": ("feed_forward_layers", "in_every_block", "linear_layers", "within_blocks"),
+    "clbench.models.layers": ("blocks", "feed_forward_layers", "in_every_block", "linear_layers", "within_blocks"),
     "clbench.models.memory": ("room",),
     "clbench.spec.external": ("ExternalProbe", "Judged"),
     "clbench.training.losses": ("autocast", "evaluating", "forward"),

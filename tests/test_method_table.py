@@ -9,7 +9,7 @@ from clbench.testing import make_subject
 from clbench.testing.architectures import TABLE, attempts
 from clbench.testing.families import FAMILIES, family
 
-PACKAGES = ("avalanche", "gem", "loramoe", "merge", "mofo", "onpolicy", "peft", "penalty", "replay")
+PACKAGES = ("adapters", "avalanche", "gem", "loramoe", "merge", "mofo", "onpolicy", "peft", "penalty", "replay")
 for _package in PACKAGES:  # the table has them all
     pytest.importorskip(f"clbench_{_package}")
 COLUMNS = [one.name for one in FAMILIES[:TABLE]]

@@ -20,10 +20,12 @@ from clbench.testing import families
 
 TASKS = ("kit/first", "kit/last", "kit/longest")
 SIZE, TEST_SIZE = 16, 4
-GLOBAL_BATCH = 8
+EPOCHS, GLOBAL_BATCH = 3, 8
+STEPS = EPOCHS * SIZE // GLOBAL_BATCH
+"""Of a task, before a method changes its data."""
 PROTOCOL = {
     "learning_rate": 1e-2,
-    "epochs": 3,
+    "epochs": EPOCHS,
     "global_batch": GLOBAL_BATCH,
     "max_prompt_tokens": 96,
     "max_answer_tokens": 8,

@@ -3,3 +3,4 @@
 from clbench.testing import conformance
 
 test_conformance = conformance("gem")
+test_ogd = conformance("ogd", identity={"ogd.memory": 0})

@@ -71,7 +71,7 @@ def test_prompts_of_one_batch_go_to_their_own_adapters(learned):
     with trainer.method.evaluating(trainer.run):
         found = evaluator.generate(trainer.run.model, prompts, limit=6)
         again = [evaluator.generate(trainer.run.model, [one], limit=6)[0] for one in prompts]
-        assert [trainer.method._route(trainer.run, (tuple(one),), {})[0] for one in prompts] == wanted
+        assert [trainer.method._routing.route(trainer.run, (tuple(one),))[0] for one in prompts] == wanted
     alone = [evaluator.generate(merged[task], [one], limit=6)[0] for one, task in zip(prompts, wanted, strict=True)]
     assert found == again == alone
     assert len({tuple(one.ids) for one in alone}) > 3

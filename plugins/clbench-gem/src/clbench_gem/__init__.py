@@ -1,4 +1,4 @@
-"""GEM and A-GEM, as methods of clbench: `clbench run --plugin gem`. Registration only; torch stays unloaded."""
+"""GEM, A-GEM and OGD, as methods of clbench: `clbench run --plugin gem`. Registration only; torch stays unloaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CAPABILITIES: frozenset[Capability] = frozenset({"edits_gradients", "stores_exam
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The methods `gem` and `agem`."""
+    """The methods `gem`, `agem` and `ogd`."""
     yield MethodSpec(
         name="gem",
         target="clbench_gem.method:Gem",
@@ -25,4 +25,11 @@ def clbench_methods() -> Iterable[MethodSpec]:
         summary="the nearest gradient that does not raise the mean loss of a sample of past records, to first order",
         capabilities=CAPABILITIES,
         source="Chaudhry et al., Efficient Lifelong Learning with A-GEM, 2019, arXiv:1812.00420",
+    )
+    yield MethodSpec(
+        name="ogd",
+        target="clbench_gem.ogd:Ogd",
+        summary="gradients without their part along those of past outputs, of which a basis is kept",
+        capabilities=frozenset({"edits_gradients", "extra_backward"}),
+        source="Farajtabar et al., Orthogonal Gradient Descent for Continual Learning, AISTATS 2020, arXiv:1910.07104",
     )

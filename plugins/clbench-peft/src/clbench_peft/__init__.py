@@ -12,7 +12,7 @@ _FOLDED = _ADAPTER.union(("folds_base",))
 
 @hookimpl
 def clbench_methods() -> Iterable[MethodSpec]:
-    """The methods `lora`, `dora`, `olora`, `osf`, `inflora`, `epi`, `l2p`, `migu`, and `peft` for any other tuner."""
+    """Adapters (`lora`, `dora`, `olora`, `osf`, `inflora`, `epi`), soft prompts, `migu`; `peft` for other tuners."""
     yield MethodSpec(
         name="lora",
         target="clbench_peft.method:Lora",
@@ -56,6 +56,14 @@ def clbench_methods() -> Iterable[MethodSpec]:
         summary="a pool of soft prompts, of which each input chooses some by the frozen model's feature of it",
         capabilities=_ADAPTER.union(("routes_prompts", "adds_loss", "extra_backward")),
         source="Wang et al., Learning to Prompt for Continual Learning, CVPR 2022, arXiv:2112.08654",
+    )
+    yield MethodSpec(
+        name="progressive-prompts",
+        target="clbench_peft.progressive:ProgressivePrompts",
+        summary="a soft prompt a task, before those of the tasks before it; a router finds out which a question needs",
+        capabilities=_ADAPTER.union(("routes_prompts", "extra_backward")),
+        source="Razdaibiedina et al., Progressive Prompts: Continual Learning for Language Models, ICLR 2023, "
+        "arXiv:2301.12314",
     )
     yield MethodSpec(
         name="inflora",

@@ -27,10 +27,11 @@ class Banks:
     Args:
         layers: peft's LoRA layers, by name.
         scale: α/r.
+        label: of the method, for messages.
     """
 
-    def __init__(self, layers: Mapping[str, Any], scale: float) -> None:
-        self.layers, self.scale = dict(layers), scale
+    def __init__(self, layers: Mapping[str, Any], scale: float, *, label: str) -> None:
+        self.layers, self.scale, self.label = dict(layers), scale, label
         self.kept: dict[str, list[torch.Tensor]] = {}
         self._rows: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # of the batch: (rows, …)
         self.width = 0  # tokens a row in the pass under way
@@ -69,7 +70,9 @@ class Banks:
         if x.dim() == 2 and len(x) == len(a) * self.width:  # some models flatten rows before a layer
             return ((x.view(len(a), self.width, -1) @ a.mT) @ b.mT).flatten(0, 1)
         if x.dim() != 3 or len(x) != len(a):
-            raise RunError(f"epi: {name} does not see every token of a prompt (experts do not); name other targets")
+            raise RunError(
+                f"{self.label}: {name} does not see every token of a prompt (experts do not); name other targets"
+            )
         return (x @ a.mT) @ b.mT
 
     @contextlib.contextmanager

@@ -6,8 +6,9 @@ names of all weights but those of wrapped layers (`….base_layer.weight`).
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -164,3 +165,21 @@ def forget_moments(optimizer: torch.optim.Optimizer | None, params: list[torch.n
     """Begin these parameters' optimizer state anew, as they have: the old moments belong to other directions."""
     for p in params if optimizer is not None else ():
         optimizer.state.pop(p, None)  # type: ignore[union-attr]
+
+
+@torch.no_grad()
+def begin_anew(layers: Iterable[Any], *, generator: torch.Generator, optimizer: torch.optim.Optimizer | None) -> None:
+    """LoRA's parameters with the values that they begin with: the optimizer keeps them, and forgets their moments.
+
+    Args:
+        layers: of LoRA; A kaiming, B = 0.
+        generator: that A is drawn from, on the CPU.
+        optimizer: of the run.
+    """
+    for layer in layers:
+        a, b = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+        fresh = torch.empty(a.shape)
+        torch.nn.init.kaiming_uniform_(fresh, a=math.sqrt(5), generator=generator)
+        a.copy_(fresh)
+        b.zero_()
+        forget_moments(optimizer, [a, b])

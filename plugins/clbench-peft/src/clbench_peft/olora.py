@@ -7,7 +7,6 @@ added to the layer's weight, which is the same function; of it only A is kept, f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -15,7 +14,7 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
-from clbench_peft.inject import ADAPTER, base_weight, forget_moments, layers_beside_weights
+from clbench_peft.inject import ADAPTER, base_weight, begin_anew, layers_beside_weights
 from clbench_peft.method import Lora, LoraOptions
 from clbench_peft.penalty import by_shape, norms, overlap
 from clbench_peft.targets import hint
@@ -92,14 +91,9 @@ class Olora(Lora):
             [torch.cat(pair, dim=1) for pair in zip(self._placed(run), ended, strict=True)] if self._past else ended
         )
         generator = run.torch_rng("olora.init", experience.index)
-        for name, layer in self._layers.items():
+        for layer in self._layers.values():
             base_weight(layer).add_(layer.get_delta_weight(ADAPTER))
-            a, b = self._ab(name)
-            fresh = torch.empty(a.shape)
-            torch.nn.init.kaiming_uniform_(fresh, a=math.sqrt(5), generator=generator)
-            a.copy_(fresh)
-            b.zero_()
-            forget_moments(run.optimizer, [a, b])
+        begin_anew(self._layers.values(), generator=generator, optimizer=run.optimizer)
 
     def _placed(self, run: Run) -> list[torch.Tensor]:
         """The tasks' A on the model's device; a checkpoint leaves them on the CPU."""

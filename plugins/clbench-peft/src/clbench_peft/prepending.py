@@ -15,7 +15,12 @@ from clbench_peft.asked import goes_on
 
 
 def prepended(
-    kwargs: Mapping[str, Any], ids: torch.Tensor, soft: torch.Tensor, *, embed: Callable[[torch.Tensor], torch.Tensor]
+    kwargs: Mapping[str, Any],
+    ids: torch.Tensor,
+    soft: torch.Tensor,
+    *,
+    embed: Callable[[torch.Tensor], torch.Tensor],
+    skipped: torch.Tensor | None = None,
 ) -> dict[str, Any]:
     """Arguments of the pass with its soft prompts.
 
@@ -24,14 +29,15 @@ def prepended(
         ids: its tokens (rows, tokens).
         soft: (rows, soft tokens, embedding width).
         embed: tokens to embeddings.
+        skipped: how many of its first soft tokens each row does without (rows); they are padding. None: none.
     """
     mask, number = kwargs.get("attention_mask"), soft.shape[1]
     new = {name: value for name, value in kwargs.items() if name != "input_ids"}
     on = goes_on(ids, mask)
     held = torch.ones_like(ids) if mask is None else mask
     order = places(held, number)
-    if mask is not None:
-        new["attention_mask"] = torch.cat([held.new_ones(len(held), number), held], dim=1).gather(1, order)
+    if mask is not None or skipped is not None:
+        new["attention_mask"] = torch.cat([_held(held, number, skipped), held], dim=1).gather(1, order)
     if on:
         new["input_ids"] = ids
     else:
@@ -40,8 +46,15 @@ def prepended(
         new["inputs_embeds"] = both.gather(1, order[..., None].expand(-1, -1, both.shape[2]))
     for name in ("position_ids", "cache_position"):
         if (given := kwargs.get(name)) is not None:
-            new[name] = given + number if on else _positions(name, new.get("attention_mask"), given, number)
+            more = number if skipped is None or name == "cache_position" else number - skipped[:, None]
+            new[name] = given + more if on else _positions(name, new.get("attention_mask"), given, number)
     return new
+
+
+def _held(mask: torch.Tensor, number: int, skipped: torch.Tensor | None) -> torch.Tensor:
+    """Of soft tokens: 1, or 0 for those that a row does without."""
+    place = torch.arange(number, device=mask.device).expand(len(mask), -1)
+    return (place >= (0 if skipped is None else skipped[:, None])).to(mask.dtype)
 
 
 def places(mask: torch.Tensor, number: int) -> torch.Tensor:
