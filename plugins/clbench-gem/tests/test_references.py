@@ -30,9 +30,11 @@ def flat(tensors):
     return torch.cat([tensor.detach().double().reshape(-1) for tensor in tensors]).numpy()
 
 
+@pytest.mark.parametrize("copied", [True, False], ids=["as on a CPU", "as on a GPU"])
 @pytest.mark.parametrize("scale", [1e-7, 1.0, 1e5])  # Gram entries of 1e-9 to 1e15
-def test_products_are_those_of_fp64(scale):
+def test_products_are_those_of_fp64(scale, copied):
     made, params, given = make(3, scale=scale)
+    made._copied = copied
     rows = np.stack([*(flat(one.values()) for one in given), flat(p.grad for p in params.values())])
     found, lengths = made.products(3), np.linalg.norm(rows, axis=1)
     assert found.dtype == np.float64
@@ -86,3 +88,17 @@ def test_gradients_may_be_missing_or_strided():
     made.add(np.array([2.0]))
     assert torch.equal(params["b"].grad, 2 * given[0]["b"])
     assert torch.allclose(params["a"].grad, kept["a"] + 2 * given[0]["a"])
+
+
+def test_the_host_waits_for_a_device_once(monkeypatch):
+    """For the products, whatever there is of them; the sum needs nothing of the device."""
+    made, _, given = make(3)
+    waits = []
+    for name in ("cpu", "item", "tolist", "nonzero", "__bool__"):
+        known = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda *a, name=name, known=known: waits.append(name) or known(*a))
+    for row, gradients in enumerate(given):
+        made.put(row, gradients)
+    made.products(3)
+    made.add(np.array([0.5, 0.0, 2.0]))
+    assert waits == ["cpu"]

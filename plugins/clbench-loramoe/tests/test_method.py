@@ -192,7 +192,7 @@ def test_the_term_is_added_to_the_mean_loss(llama):
         with caught(layers) as found:
             without.run.loss([one])
         weights = [only for (only,) in found.values()]
-        kind = torch.tensor([0 if one.task == "own/word" else 1])
+        kind = [0 if one.task == "own/word" else 1]
         total = total + 0.7 * localized_balance(weights, mask=torch.ones(weights[0].shape[:2]), types=kind, how=how)
     names = [name for name, p in model.named_parameters() if p.requires_grad]
     extra = torch.autograd.grad(

@@ -31,6 +31,9 @@ class References:
         device = next(iter(self._params.values())).device
         self._buffer = torch.empty(rows, size, dtype=dtype, device=device)
         self._chunk = SMALL if device.type == "cpu" else LARGE
+        self._copied = (
+            device.type == "cpu"
+        )  # rows and gradient beside each other, which costs a GPU three times the bytes
 
     @property
     def rows(self) -> int:
@@ -54,19 +57,19 @@ class References:
     def products(self, rows: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Inner products of the first `rows` references and, last, of the parameters' gradients.
 
+        The host waits for them, once: the program that they are of is solved there.
+
         Returns:
             (rows + 1, rows + 1), fp64. A gradient that is None counts as zeros.
         """
         total = torch.zeros(rows + 1, rows + 1, dtype=torch.float64, device=self._buffer.device)
         stack = torch.empty(rows + 1, self._chunk, dtype=torch.float32, device=self._buffer.device)
         for gradient, block in self._chunks(rows):
-            width = block.shape[1]
-            part = stack[:, : -(-width // SUM) * SUM]
-            part[:rows, :width] = block
-            part[rows, :width] = 0 if gradient is None else gradient
-            part[:, width:] = 0
-            pieces = part.unflatten(1, (-1, SUM)).transpose(0, 1)
-            total += (pieces @ pieces.mT).sum(0, dtype=torch.float64)
+            whole = 0 if self._copied else block.shape[1] // SUM * SUM
+            if whole:
+                _add_products(total, block[:, :whole].float(), None if gradient is None else gradient[:whole].float())
+            if whole < block.shape[1]:
+                _add_copied(total, block[:, whole:], None if gradient is None else gradient[whole:], room=stack)
         return total.cpu().numpy()
 
     @torch.no_grad()
@@ -81,7 +84,9 @@ class References:
                 p.grad = torch.zeros_like(p, memory_format=torch.contiguous_format)
             elif not p.grad.is_contiguous():
                 p.grad = p.grad.contiguous()
-        weights = torch.from_numpy(coefficients).to(self._buffer.device, torch.float32)
+        weights = torch.from_numpy(coefficients.astype("float32"))
+        if self._buffer.is_cuda:  # the host need not wait for the copy
+            weights = weights.pin_memory().to(self._buffer.device, non_blocking=True)
         for gradient, block in self._chunks(len(weights)):
             assert gradient is not None
             gradient.add_(weights @ block.float())
@@ -95,3 +100,34 @@ class References:
                 end = min(begin + self._chunk, p.numel())
                 yield None if flat is None else flat[begin:end], self._buffer[:rows, start + begin : start + end]
             start += p.numel()
+
+
+def _add_copied(total: torch.Tensor, block: torch.Tensor, gradient: torch.Tensor | None, *, room: torch.Tensor) -> None:
+    """Add the products of a block's rows and the gradient, which are laid beside each other and filled up with zeros.
+
+    Args:
+        total: (rows + 1, rows + 1), fp64.
+        block: (rows, width).
+        gradient: (width,), or None for zeros.
+        room: (rows + 1, at least the width, rounded up to `SUM`), fp32, to lay them in.
+    """
+    rows, width = block.shape
+    part = room[:, : -(-width // SUM) * SUM]
+    part[:rows, :width] = block
+    part[rows, :width] = 0 if gradient is None else gradient
+    part[:, width:] = 0
+    pieces = part.unflatten(1, (-1, SUM)).transpose(0, 1)
+    total += (pieces @ pieces.mT).sum(0, dtype=torch.float64)
+
+
+def _add_products(total: torch.Tensor, block: torch.Tensor, gradient: torch.Tensor | None) -> None:
+    """The same of fp32 rows where they are, whose width `SUM` divides."""
+    pieces = block.unflatten(1, (-1, SUM)).transpose(0, 1)
+    total[:-1, :-1] += (pieces @ pieces.mT).sum(0, dtype=torch.float64)
+    if gradient is None:
+        return
+    own = gradient.view(-1, SUM, 1)
+    dots = (pieces @ own).sum(0, dtype=torch.float64).squeeze(1)
+    total[:-1, -1] += dots
+    total[-1, :-1] += dots
+    total[-1, -1] += (own.mT @ own).sum(dtype=torch.float64)

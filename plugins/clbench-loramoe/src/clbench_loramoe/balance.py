@@ -50,22 +50,25 @@ class Balance:
 
 
 def localized_balance(
-    weights: Sequence[torch.Tensor], *, mask: torch.Tensor, types: torch.Tensor, how: Balance
+    weights: Sequence[torch.Tensor], *, mask: torch.Tensor, types: Sequence[int], how: Balance
 ) -> torch.Tensor:
-    """The constraint over all layers, a scalar without β.
+    """The constraint over all layers, a scalar without β. Nothing waits for the device.
 
     Args:
         weights: of each layer, (sequences, tokens, N), fp32.
         mask: (sequences, tokens), 0 at padding.
-        types: (sequences,): each one's group of experts; sequences of type `UNKNOWN` count 0.
+        types: each sequence's group of experts; sequences of type `UNKNOWN` count 0.
         how: options.
     """
-    known = types != UNKNOWN
-    quantities = torch.stack([importance(one, mask=mask) for one in weights])[:, known]
-    weighted = quantities * coefficients(types[known], experts=quantities.shape[-1], how=how)
+    known = [number for number, kind in enumerate(types) if kind != UNKNOWN]
+    quantities = torch.stack([importance(one, mask=mask) for one in weights])
+    if len(known) < len(types):
+        quantities = quantities.index_select(1, _sent(torch.tensor(known, dtype=torch.int64), to=quantities.device))
+    factors = coefficients([types[number] for number in known], experts=quantities.shape[-1], how=how)
+    weighted = quantities * _sent(factors, to=quantities.device)
     if how.population == "batch":
         weighted = weighted.flatten(1).unsqueeze(1)
-    by_layer = dispersion(weighted, formula=how.formula).mean(1) * known.float().mean()
+    by_layer = dispersion(weighted, formula=how.formula).mean(1) * (len(known) / len(types))
     return by_layer.sum() if how.reduction == "sum" else by_layer.mean()
 
 
@@ -79,18 +82,23 @@ def importance(weights: torch.Tensor, *, mask: torch.Tensor) -> torch.Tensor:
     return (weights * mask.unsqueeze(-1)).sum(1)
 
 
-def coefficients(types: torch.Tensor, *, experts: int, how: Balance) -> torch.Tensor:
-    """I, (sequences, N). Experts of group 0 come first, then those of group 1, and so on.
+def coefficients(types: Sequence[int], *, experts: int, how: Balance) -> torch.Tensor:
+    """I, (sequences, N), on the CPU. Experts of group 0 come first, then those of group 1, and so on.
 
     Args:
-        types: (sequences,).
+        types: of each sequence.
         experts: N.
         how: options.
     """
-    groups = torch.arange(experts, device=types.device) // (experts // how.groups)
-    matching = types.unsqueeze(-1) == groups
+    groups = torch.arange(experts) // (experts // how.groups)
+    matching = torch.tensor(types, dtype=torch.int64).unsqueeze(-1) == groups
     delta = how.delta if how.sign == "paper" else -how.delta
     return torch.where(matching, 1.0 + delta, 1.0 - delta)
+
+
+def _sent(values: torch.Tensor, *, to: torch.device) -> torch.Tensor:
+    """Values of the host's, on a device that it does not wait for."""
+    return (values.pin_memory() if to.type == "cuda" else values).to(to, non_blocking=True)
 
 
 def dispersion(values: torch.Tensor, *, formula: Formula) -> torch.Tensor:

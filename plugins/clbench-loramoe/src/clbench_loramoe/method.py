@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-import torch
 from pydantic import Field
 
 from clbench import MethodOptions, Run
@@ -23,6 +22,7 @@ from clbench_loramoe.config import ExpertConfig
 from clbench_loramoe.mixture import Mixture
 
 if TYPE_CHECKING:
+    import torch
     from torch.optim import Optimizer
 
 
@@ -127,8 +127,7 @@ class Loramoe(Mixture):
         weights = self._take(mask.shape)
         if set(types) == {UNKNOWN}:
             return None
-        kinds = torch.tensor(types, device=mask.device)
-        return self.options.balance * localized_balance(weights, mask=mask, types=kinds, how=how)
+        return self.options.balance * localized_balance(weights, mask=mask, types=types, how=how)
 
     def _take(self, shape: torch.Size) -> list[torch.Tensor]:
         """The last pass's router weights of all layers, which forget them."""
