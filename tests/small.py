@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 import sys
 import zipfile
@@ -15,6 +16,9 @@ import pytest
 
 from clbench.cli import main
 from clbench.data.example import Example
+
+if not Path("/dev/nvidiactl").exists():  # Triton's kernels are tested by its interpreter, which is chosen at its import
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 TEXTS = [
     "Solve the following math problem.\nQuestion:\nTom has 17 apples and eats 4.\nAnswer:13",

@@ -1,42 +1,51 @@
-"""One compiled pass over all tensors of a group: moments, exact selection and update, for fp32 on a CPU.
+"""Compiled loops over a tensor for a CPU: moments, exact selection and update, in two passes over memory.
 
-The same arithmetic as `update.py`, entry by entry and bit for bit. Whether torch's build rounds a product and a sum
-together is tried once; where its bits are not met (`fits`) its operations are used. While a block's new moments are in
-the cache, entries above a guess (a little less than the last threshold) are collected; the k-th largest of these is
-found digit by digit from the bits of |m|, whose order as integers is that of the magnitudes. A guess that was too high
-costs a second look. Only selected entries are then read and moved.
+The same arithmetic as `update.py`, entry by entry and bit for bit. While a block's new moments are in the first cache,
+those of entries above a guess (a little less than the last threshold) are listed with their places; the k-th largest
+magnitude of the list is found digit by digit from its bits, whose order as integers is that of the magnitudes; only
+what is selected is then moved. A guess that was too high costs a second look. In bytes an entry of fp32, of which a
+share f is selected and a fused AdamW moves 28:
 
-It needs numba (`clbench-mofo[fast]`).
+    select    R g m v, W m v, then the list, of 12 bytes a listed one: W, R twice, W       20 + 50 f
+    move      R and W of p by lines of 64 bytes; R of the list, W and R of the quotients   8 (1 - (1 - f)^16) + 20 f
+
+That is 28 at f = .05 and 38 at .15, 1.0 and 1.35 ×, where no list stays in a cache. Weights and gradients may be bf16.
+
+It needs numba (`clbench-mofo[fast]`); `cpu` calls it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import carray, njit, types  # type: ignore[import-untyped]
 from numba.extending import intrinsic  # type: ignore[import-untyped]
 
-from clbench_mofo.slices import Slice
-
-TRIED = 4099  # numbers on which torch's bits and these are compared
 DIGITS = (31, 19, 8, 0)
 """Where the digits that are selected by end: bits 30–19, 18–8 and 7–0."""
-BLOCK = 4096  # entries whose moments stay in the first cache while their digits are counted
-MARGIN = 0.02  # of a threshold, by which the next one may be lower without a second look
+BLOCK = 4096  # entries whose moments stay in the first cache
 MAGNITUDE = 0x7FFFFFFF  # a float's bits without its sign
+SPARE = 8  # entries that a list is longer than what is in it: it is written by eights
+
+EIGHTS = np.array([sorted(range(8), key=lambda bit: not mask >> bit & 1) for mask in range(256)], np.uint32)
+"""Of each byte, where its ones are, then where its zeros are."""
+COUNTS = np.array([mask.bit_count() for mask in range(256)], np.uintp)
+GATHER = np.uint64(0x0102040810204080)
+"""A word of eight bytes, each 0 or 1, times this has them as the bits of its last byte."""
 
 
-def _pointer(_: Any, address: Any) -> Any:
-    """A pointer to fp32 numbers from an address."""
+def _pointer(kind: Any) -> Any:
+    """An intrinsic: a pointer to numbers of a kind from an address."""
 
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+    def typed(_: Any, address: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(types.float32)(address), build
+        return types.CPointer(kind)(address), build
+
+    return intrinsic(typed)
 
 
 def _joined(_: Any, a: Any, b: Any, c: Any) -> Any:
@@ -48,13 +57,32 @@ def _joined(_: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(a, b, c), build
 
 
-_floats: Any = intrinsic(_pointer)
+def _spread(_: Any, to: Any, eight: Any, base: Any) -> Any:
+    """Write eight places, a base and what stands at an address, at another; one vector where the processor has them."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        kind = ir.VectorType(number, 8)
+        to, eight, base = arguments
+        one = builder.insert_element(ir.Constant(kind, ir.Undefined), base, number(0))
+        bases = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(kind, [0] * 8))
+        places = builder.load(builder.inttoptr(eight, kind.as_pointer()), align=4)
+        builder.store(builder.add(places, bases), builder.inttoptr(to, kind.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.uintp, types.uintp, types.uint32), build
+
+
+_write_eight: Any = intrinsic(_spread)
+_floats: Any = _pointer(types.float32)
+_halves: Any = _pointer(types.uint16)
 _fma: Any = intrinsic(_joined)
 
 
 @njit(cache=True, error_model="numpy")
-def _moments(g: Any, m: Any, v: Any, w: Any, rest: Any, beta2: Any, w2: Any, joined: Any) -> None:
+def _moments(g: Any, m: Any, v: Any, betas: Any, joined: Any) -> None:
     """In place: m ← m + w(g - m), or g + rest(g - m) where w ≥ .5; v ← β2 v + (1 - β2) g²."""
+    w, rest, beta2, w2 = betas
     if w < 0.5:
         for i in range(m.size):
             m[i] = _fma(w, g[i] - m[i], m[i])
@@ -70,25 +98,49 @@ def _moments(g: Any, m: Any, v: Any, w: Any, rest: Any, beta2: Any, w2: Any, joi
 
 
 @njit(cache=True, error_model="numpy")
-def _collect(bits: Any, start: Any, least: Any, places: Any, sizes: Any, found: Any) -> Any:
-    """Add where magnitudes are at least `least`, and their bits, without a branch; returns how many there are now.
+def _list(m: Any, v: Any, start: Any, least: Any, lists: Any, found: Any, marks: Any) -> Any:
+    """List where magnitudes are at least `least`, with both moments, without a branch; returns how many there are now.
 
     What counts and indexes is unsigned: a negative index would be looked for in every step.
     """
-    first = found
-    for i in range(bits.size):
-        places[found] = np.uint32(start + i)
-        found += np.uintp((bits[i] & MAGNITUDE) >= least)
+    places, firsts, seconds = lists
+    bits, words, first = m.view(np.int32), marks.view(np.uint64), found
+    for i in range(m.size):
+        marks[i] = (bits[i] & MAGNITUDE) >= least
+    for i in range(m.size, -(-m.size // 8) * 8):
+        marks[i] = 0
+    to, eights = np.uintp(places.ctypes.data), np.uintp(EIGHTS.ctypes.data)
+    for word in range(np.uintp(-(-m.size // 8))):
+        mask = (words[word] * GATHER) >> np.uint64(56)
+        _write_eight(to + np.uintp(4) * found, eights + np.uintp(32) * mask, np.uint32(start + np.uintp(8) * word))
+        found += COUNTS[mask]
     for i in range(first, found):
-        sizes[i] = bits[places[i] - np.uint32(start)] & MAGNITUDE
+        at = np.uintp(places[i] - np.uint32(start))
+        firsts[i], seconds[i] = m[at], v[at]
     return found
 
 
 @njit(cache=True, error_model="numpy")
-def _threshold(sizes: Any, k: Any, kept: Any) -> Any:
-    """The k-th largest of some magnitudes' bits, digit by digit."""
-    prefix, size = 0, sizes.size
-    values = sizes
+def _threshold(sizes: Any, k: Any, kept: Any, high: Any) -> Any:
+    """The bits of the k-th largest of some magnitudes, whose bits are `sizes` but for signs.
+
+    They are parted at `high` first, as the threshold is mostly near it, and below.
+    """
+    above, held = 0, np.uintp(0)
+    for i in range(sizes.size):
+        above += (sizes[i] & MAGNITUDE) >= high
+    below = above < k
+    for i in range(sizes.size):
+        size = sizes[i] & MAGNITUDE
+        kept[held] = size
+        held += np.uintp((size < high) == below)
+    return _digits(kept, held, k - above if below else k)
+
+
+@njit(cache=True, error_model="numpy")
+def _digits(values: Any, size: Any, k: Any) -> Any:
+    """The k-th largest of the first `size` values, digit by digit; they are overwritten."""
+    prefix = 0
     for number in range(len(DIGITS) - 1):
         low, width = DIGITS[number + 1], DIGITS[number] - DIGITS[number + 1]
         table = np.zeros(1 << width, np.int32)
@@ -101,145 +153,148 @@ def _threshold(sizes: Any, k: Any, kept: Any) -> Any:
         prefix = prefix << width | digit
         held = np.uintp(0)
         for i in range(size):
-            kept[held] = values[i]
-            held += np.uintp(values[i] >> low == prefix)
-        values, size = kept, held
+            value = values[i]
+            values[held] = value
+            held += np.uintp(value >> low == prefix)
+        size = held
     return prefix
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _select(addresses: Any, entries: Any, ranks: Any, betas: Any, joined: Any, least: Any, scratch: Any) -> Any:
-    """New moments of all tensors, and where the selected entries of each are.
+def select(
+    addresses: Any, entries: Any, ranks: Any, halves: Any, betas: Any, joined: Any, guesses: Any, lists: Any
+) -> Any:
+    """New moments of some tensors, and lists that hold what is selected.
 
     Args:
         addresses: (tensors, 4): of p, g, m, v.
         entries: (tensors,): how many.
         ranks: (tensors,): k, how many to select at least.
+        halves: whether p and g are bf16.
         betas: (4,) fp32: w = 1 - β1, w - 1, β2, 1 - β2.
         joined: whether a product and the sum it goes into are rounded once.
-        least: (tensors,): bits of a magnitude that the threshold is hardly below; where it is, the tensor is looked
-            at again. Overwritten by those for the next step.
-        scratch: three arrays with room for all entries: places, their magnitudes' bits, the roots' arguments.
+        guesses: (2, tensors): bits of magnitudes between which the threshold is likely; any will do. The first is
+            overwritten by the threshold.
+        lists: places and both moments of what is listed, with room for all entries and `SPARE`, and of the largest
+            tensor's entries again, to work in.
 
     Returns:
-        (tensors + 1,): where each tensor's places begin.
+        (tensors + 1,): where each tensor's lists begin.
     """
-    w, rest, beta2, w2 = betas
-    places, sizes, kept = scratch
-    begins = np.zeros(entries.size + 1, np.int64)
+    places, firsts, seconds, kept = lists
+    three, sizes = (places, firsts, seconds), firsts.view(np.int32)
+    begins, marks, buffer = np.zeros(entries.size + 1, np.int64), np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.int32)
     for one in range(entries.size):
         n, k, begin = entries[one], ranks[one], np.uintp(begins[one])
-        g, m, v = _entries(addresses[one, 1], n), _entries(addresses[one, 2], n), _entries(addresses[one, 3], n)
-        bits, found = m.view(np.int32), begin
+        m, v, found = carray(_floats(addresses[one, 2]), n), carray(_floats(addresses[one, 3]), n), begin
         for at in range(0, n, BLOCK):
             end = min(n, at + BLOCK)
-            _moments(g[at:end], m[at:end], v[at:end], w, rest, beta2, w2, joined)
-            found = _collect(bits[at:end], at, least[one], places, sizes, found)
+            g = _read(addresses[one, 1], n, at, end, halves, buffer)
+            _moments(g, m[at:end], v[at:end], betas, joined)
+            found = _list(m[at:end], v[at:end], at, guesses[0, one], three, found, marks)
         if found - begin < k:
-            found = _collect(bits, 0, 0, places, sizes, begin)
-        threshold = _threshold(sizes[begin:found], k, kept[begin:])
-        selected = begin
-        for i in range(begin, found):
-            places[selected] = places[i]
-            selected += np.uintp(sizes[i] >= threshold)
-        for i in range(begin, selected):
-            kept.view(np.float32)[i] = v[places[i]]
-        begins[one + 1] = selected
-        least[one] = threshold
+            found = begin
+            for at in range(0, n, BLOCK):
+                end = min(n, at + BLOCK)
+                found = _list(m[at:end], v[at:end], at, 0, three, found, marks)
+        guesses[0, one] = _threshold(sizes[begin:found], k, kept, guesses[1, one])
+        begins[one + 1] = found
     return begins
 
 
+@njit(cache=True, error_model="numpy")
+def _read(address: Any, n: Any, at: Any, end: Any, halves: Any, buffer: Any) -> Any:
+    """Entries as fp32: themselves, or, of bf16, in the buffer."""
+    if not halves:
+        return carray(_floats(address), n)[at:end]
+    numbers = carray(_halves(address), n)[at:end]
+    for i in range(numbers.size):
+        buffer[i] = np.int32(numbers[i]) << 16
+    return buffer.view(np.float32)[: numbers.size]
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def _move(addresses: Any, entries: Any, begins: Any, places: Any, roots: Any, scalars: Any) -> None:
-    """In place: p ← decay·p - step·u / (sqrt(v)/root + ε), u = m at the places, else 0.
+def move(addresses: Any, entries: Any, halves: Any, begins: Any, thresholds: Any, lists: Any, scalars: Any) -> None:
+    """In place: p ← decay·p - step·u / (sqrt(v)/root + ε), u = m where |m| is at least the threshold, else 0.
+
+    What is listed and not selected moves by -0, which leaves every number as it is.
 
     Args:
         addresses: (tensors, 4): of p, g, m, v.
         entries: (tensors,): how many.
-        begins: (tensors + 1,): where each tensor's places begin.
-        places: of the selected entries.
-        roots: sqrt(v) there.
+        halves: whether p is bf16, which is rounded once.
+        begins: (tensors + 1,): where each tensor's lists begin.
+        thresholds: (tensors,): their bits.
+        lists: places, first moments and roots of the second ones of what is listed; overwritten.
         scalars: (tensors, 4) fp32: decay, root, ε, -step size.
     """
+    places, firsts, roots, _ = lists
     for one in range(entries.size):
-        n, begin, end = entries[one], np.uintp(begins[one]), np.uintp(begins[one + 1])
-        p, m = _entries(addresses[one, 0], n), _entries(addresses[one, 2], n)
+        begin, end, n = np.uintp(begins[one]), np.uintp(begins[one + 1]), entries[one]
         decay, root, eps, step = scalars[one]
-        if decay != 1:
-            for i in range(n):
-                p[i] *= decay
+        sizes = firsts.view(np.int32)
         for i in range(begin, end):
-            roots[i] = step * m[places[i]] / (roots[i] / root + eps)
-        for i in range(begin, end):
-            p[places[i]] += roots[i]
+            quotient = step * firsts[i] / (roots[i] / root + eps)
+            roots[i] = quotient if (sizes[i] & MAGNITUDE) >= thresholds[one] else np.float32(-0.0)
+        if halves:
+            _move_halves(
+                carray(_halves(addresses[one, 0]), n), places[begin:end], roots[begin:end], firsts[begin:end], decay
+            )
+        else:
+            _move_floats(carray(_floats(addresses[one, 0]), n), places[begin:end], roots[begin:end], decay)
+
+
+@njit(cache=True, error_model="numpy")
+def _move_floats(p: Any, places: Any, steps: Any, decay: Any) -> None:
+    if decay != 1:
+        for i in range(p.size):
+            p[i] *= decay
+    for i in range(np.uintp(places.size)):
+        p[places[i]] += steps[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _move_halves(p: Any, places: Any, steps: Any, room: Any, decay: Any) -> None:
+    """The same for bf16; `room` is as long as the places."""
+    bits = room.view(np.int32)
+    for i in range(np.uintp(places.size)):
+        bits[i] = np.int32(p[places[i]]) << 16
+    for i in range(room.size):
+        room[i] = room[i] * decay + steps[i]
+    if decay != 1:
+        _decay_halves(p, decay)
+    for i in range(np.uintp(places.size)):
+        p[places[i]] = _rounded(bits[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _decay_halves(p: Any, decay: Any) -> None:
+    buffer = np.zeros(BLOCK, np.float32)
+    bits = buffer.view(np.int32)
+    for at in range(0, p.size, BLOCK):
+        part = p[at : at + BLOCK]
+        for i in range(part.size):
+            bits[i] = np.int32(part[i]) << 16
+        for i in range(part.size):
+            buffer[i] *= decay
+        for i in range(part.size):
+            part[i] = _rounded(bits[i])
 
 
 @njit(error_model="numpy", inline="always")
-def _entries(address: Any, n: Any) -> Any:
-    return carray(_floats(address), n)
+def _rounded(bits: Any) -> Any:
+    """The bf16 nearest to a finite number, of two the even one."""
+    return np.uint16((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16)
 
 
-class Compiled:
-    """The pass of one optimizer, with room to work in and each tensor's last threshold, on which no result depends."""
-
-    def __init__(self, *, joined: bool) -> None:
-        self._joined = joined
-        self._scratch = (np.empty(0, np.uint32), np.empty(0, np.int32), np.empty(0, np.int32))
-        self._least: dict[int, tuple[float, float]] = {}  # by address: the threshold, and what the next is hardly below
-
-    def update(self, slices: Sequence[Slice], group: Mapping[str, Any]) -> None:
-        """Moments, selection and update of whole fp32 tensors on a CPU, each of which is a population.
-
-        The roots are torch's own, whose last bit is not always that of the nearest number.
-        """
-        beta1, beta2 = group["betas"]
-        tensors = [(one.param, one.grad, one.exp_avg, one.exp_avg_sq) for one in slices]
-        addresses = np.array([[part.data_ptr() for part in parts] for parts in tensors], np.int64)
-        entries = np.array([one.param.numel() for one in slices], np.int64)
-        share = group["fraction"]
-        ranks = np.maximum(1, (share * entries).astype(np.int64)) if share < 1 else entries
-        first = np.float32(1 - beta1)
-        betas = np.array([first, first - np.float32(1), beta2, 1 - beta2], np.float32)
-        keys = addresses[:, 0].tolist()
-        least = np.array([self._least.get(key, (0.0, 0.0))[1] for key in keys], np.float32).view(np.int32)
-        if self._scratch[0].size <= entries.sum():
-            self._scratch = (*(np.empty(entries.sum() + 1, kind) for kind in (np.uint32, np.int32, np.int32)),)
-        begins = _select(addresses, entries, ranks, betas, self._joined, least, self._scratch)
-        self._expect(keys, least.view(np.float32))
-        roots = torch.from_numpy(self._scratch[2].view(np.float32)[: begins[-1]]).sqrt_()
-        decay = 1 - group["lr"] * group["weight_decay"]
-        scalars = np.array([(decay, one.root, group["eps"], -one.step_size) for one in slices], np.float32)
-        _move(addresses, entries, begins, self._scratch[0], roots.numpy(), scalars)
-
-    def _expect(self, keys: Sequence[int], thresholds: Any) -> None:
-        """The next threshold may be lower by twice as much as this one has moved, and by `MARGIN`."""
-        for key, now in zip(keys, thresholds.tolist(), strict=True):
-            before, _ = self._least.get(key, (0.0, 0.0))
-            moved = abs(now - before) / before if before else 1.0
-            self._least[key] = now, now * max(0.0, 1 - MARGIN - 2 * moved)
-
-
-@cache
-def fits() -> bool | None:
-    """Whether torch's build here joins products and sums, as `joined`; None where its bits are met in neither way."""
-    from clbench_mofo.update import select, update_moments, update_params
-
-    group = {"betas": (0.9, 0.95), "eps": 1e-8, "lr": 1e-3, "weight_decay": 0.1, "fraction": 0.15}
-    group |= {"score": "momentum", "scope": "tensor", "shards": 1, "decay": "all"}
-    ways = [_tried() for _ in range(3)]
-    update_moments([ways[0]], betas=group["betas"])
-    update_params(select([ways[0]], group, None), group)
-    for joined, way in zip((True, False), ways[1:], strict=True):
-        Compiled(joined=joined).update([way], group)
-        if all(torch.equal(*pair) for pair in zip(_changed(way), _changed(ways[0]), strict=True)):
-            return joined
-    return None
-
-
-def _tried() -> Slice:
-    values = torch.randn(4, TRIED, generator=torch.Generator().manual_seed(0))
-    return Slice(values[0], values[1], values[2], values[3].square(), step_size=2e-3, root=0.3)
-
-
-def _changed(one: Slice) -> tuple[torch.Tensor, ...]:
-    return one.param, one.exp_avg, one.exp_avg_sq
+@njit(cache=True, error_model="numpy", nogil=True)
+def largest(addresses: Any, entries: Any, halves: Any) -> Any:
+    """The bits of the largest of all magnitudes; those of NaN and infinity are larger than any number's."""
+    found, buffer = 0, np.zeros(BLOCK, np.int32)
+    for one in range(entries.size):
+        n = entries[one]
+        for at in range(0, n, BLOCK):
+            bits = _read(addresses[one], n, at, min(n, at + BLOCK), halves, buffer).view(np.int32)
+            for i in range(bits.size):
+                found = max(found, bits[i] & MAGNITUDE)
+    return found

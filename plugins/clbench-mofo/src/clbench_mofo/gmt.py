@@ -10,7 +10,8 @@ arXiv:2406.15330). Per tensor with n entries, at each optimizer step, on the acc
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
 from pydantic import Field
@@ -18,8 +19,12 @@ from torch.nn.utils import get_total_norm
 
 from clbench import Method, MethodOptions, Run
 from clbench.base.errors import RunError
+from clbench_mofo import fast
 from clbench_mofo.select import keep_largest, kth_largest
 from clbench_mofo.threads import few_as_one
+
+if TYPE_CHECKING:
+    from clbench_mofo.masking import Masks
 
 
 class GmtOptions(MethodOptions):
@@ -39,9 +44,13 @@ class Gmt(Method):
     Options: ClassVar[type[MethodOptions]] = GmtOptions
     options: GmtOptions
 
+    def __init__(self, options: GmtOptions | None = None) -> None:
+        super().__init__(options)
+        self._masks: Masks | None = None
+
     @torch.no_grad()
     def after_backward(self, run: Run) -> None:
-        """Mask the step's gradients.
+        """Mask the step's gradients. On a GPU a NaN stays, for the loop to find, and nothing waits.
 
         Raises:
             RunError: a gradient holds NaN or infinity, among which nothing is the largest.
@@ -49,6 +58,9 @@ class Gmt(Method):
         if self.options.ratio == 1:
             return
         gradients = [p.grad for p in run.model.parameters() if p.grad is not None and p.grad.numel()]
+        if gradients and fast.are_maskable(gradients):
+            self._on_device(gradients)
+            return
         if not math.isfinite(get_total_norm(gradients).item()):
             raise RunError(
                 f"gmt: the gradient's norm is not finite at optimizer step {run.step + 1}: training has diverged; "
@@ -57,6 +69,12 @@ class Gmt(Method):
         with few_as_one():
             for gradient in gradients:
                 gradient.copy_(mask(gradient, ratio=self.options.ratio))
+
+    def _on_device(self, gradients: Sequence[torch.Tensor]) -> None:
+        from clbench_mofo.masking import Masks
+
+        self._masks = self._masks or Masks()
+        self._masks.apply(gradients, ratio=self.options.ratio)
 
 
 def mask(gradient: torch.Tensor, *, ratio: float) -> torch.Tensor:

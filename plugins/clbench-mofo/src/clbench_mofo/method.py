@@ -86,6 +86,7 @@ class Mofo(Method):
             scope=options.scope,
             shards=options.shards or 1,
             decay=options.decay,
+            check=False,  # the loop has, before each step
             generator=self._random(run),
         )
         self._optimizer.shares = self._shares  # one count, also when the optimizer is reset at a task boundary

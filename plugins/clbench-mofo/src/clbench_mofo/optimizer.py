@@ -12,22 +12,22 @@ step t:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 
 from clbench.base.errors import RunError
-from clbench_mofo import fast
-from clbench_mofo.slices import Scope, Slice
+from clbench_mofo import fast, finite
+from clbench_mofo.fast import Named
+from clbench_mofo.slices import Counted, Scope
 from clbench_mofo.threads import few_as_one
 from clbench_mofo.update import Decay, Score, Shares, select, update_moments, update_params
 
 if TYPE_CHECKING:
-    from clbench_mofo.compiled import Compiled
+    from clbench_mofo.cpu import CpuPass
+    from clbench_mofo.device import DevicePass
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -50,6 +50,7 @@ class MofoAdamW(torch.optim.Optimizer):
         scope: entries that compete: a tensor's, all of a group's (`global`), or a shard's: see `populations`.
         shards: ranks to simulate, for `scope="shard"`.
         decay: whether weight decay acts on all entries, as the authors' does, or on the selected ones.
+        check: whether gradients are looked at first. A loop that has refused what is not finite needs no second look.
         generator: for `score="random"`, on the weights' device; its state is the caller's to save.
 
     Raises:
@@ -60,7 +61,9 @@ class MofoAdamW(torch.optim.Optimizer):
     measure: bool = False
     """Whether steps count into `shares`, which costs them some time."""
 
-    _pass: Compiled | None = None
+    _cpu: CpuPass | None = None
+    _device: DevicePass | None = None
+    _launched: Sequence[Tensor] = ()
 
     def __init__(
         self,
@@ -75,9 +78,10 @@ class MofoAdamW(torch.optim.Optimizer):
         scope: Scope = "tensor",
         shards: int = 1,
         decay: Decay = "all",
+        check: bool = True,
         generator: torch.Generator | None = None,
     ) -> None:
-        self.generator, self.shares = generator, Shares()
+        self.generator, self.shares, self.check = generator, Shares(), check
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "fraction": fraction}
         super().__init__(params, defaults | {"score": score, "scope": scope, "shards": shards, "decay": decay})
 
@@ -107,67 +111,95 @@ class MofoAdamW(torch.optim.Optimizer):
             closure: evaluates the model anew and returns the loss.
 
         Raises:
-            RunError: a gradient holds NaN or infinity; nothing has been changed.
+            RunError: a gradient holds NaN or infinity; nothing has been changed. What a device's own pass finds is told
+                by the next step, or by `settle`, as nothing waits for it; nothing has been changed since.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self.settle()
         with few_as_one():
-            self._check_gradients()
-            for group in self.param_groups:
-                slices = [self._slice(p, group) for p in group["params"] if p.grad is not None and p.numel()]
-                others = slices if self.measure else self._compiled(slices, group)
-                update_moments(others, betas=group["betas"])
-                chosen = select(others, group, self.generator)
+            divided = [self._divide(group) for group in self.param_groups]
+            self._look([named for parts in divided for named in (*parts.compiled, *parts.torch)])
+            self._launch([parts.device for parts in divided])
+            for group, parts in zip(self.param_groups, divided, strict=True):
+                if parts.compiled:
+                    self._cpu = self._cpu or fast.make_cpu()
+                    self._cpu.update([self._count(*named, group) for named in parts.compiled], group)
+                slices = [self._count(*named, group).flat() for named in parts.torch]
+                update_moments(slices, betas=group["betas"])
+                chosen = select(slices, group, self.generator)
                 update_params(chosen, group, self.shares if self.measure else None)
         self.shares.steps += self.measure
         return loss
 
-    def _check_gradients(self) -> None:
-        """Refuse what would freeze a tensor in silence. One number for all, so that the host waits once a step.
+    def settle(self) -> None:
+        """Hear what a device found in the gradients of the last step.
 
-        Finite gradients keep finite moments finite, and a norm that does not overflow keeps v from overflowing.
+        Raises:
+            RunError: some were not finite; nothing has been changed since.
         """
-        named = [(name, p) for group in self.param_groups for name, p in _named(group) if p.grad is not None]
-        if math.isfinite(get_total_norm([p.grad for _, p in named if p.grad is not None]).item()):
-            return
-        bad = [name for name, p in named if not p.grad.isfinite().all()]  # type: ignore[union-attr]
-        others = f" and of {len(bad) - 1} other tensors" if len(bad) > 1 else ""
-        what = f"the gradient of {bad[0]}{others} holds NaN or infinity" if bad else "the gradient's norm overflows"
-        done = max((int(self.state[p]["step"]) for _, p in named if p in self.state), default=0)
-        raise RunError(
-            f"mofo: {what} at optimizer step {done + 1}: training has diverged; "
-            "lower protocol.learning_rate, or use protocol.precision=fp32"
-        )
+        names = self._device.broken() if self._device else []
+        if names:
+            step = self._steps_done()
+            for p in self._launched:
+                self.state[p]["step"] -= 1
+            raise finite.diverged(names, step=step)
 
-    def _compiled(self, slices: Sequence[Slice], group: dict[str, Any]) -> Sequence[Slice]:
-        """Make the step of those that the compiled pass takes; returns the others."""
-        taken, others = fast.part(slices, group)
-        if taken:
-            self._pass = self._pass or fast.make()
-            assert self._pass is not None
-            self._pass.update(taken, group)
-        return others
+    def _steps_done(self) -> int:
+        return max((int(state["step"]) for state in self.state.values()), default=0)
 
-    def _slice(self, param: Tensor, group: dict[str, Any]) -> Slice:
-        """Count the step of one tensor, and lay it and its state out flat."""
-        state, grad = self.state[param], param.grad
+    def _divide(self, group: dict[str, Any]) -> fast.Divided:
+        """A group's tensors with a gradient, by what makes their step; a measured one is torch's operations."""
+        named = [(name, p) for name, p in _named(group) if p.grad is not None and p.numel()]
+        return fast.Divided(torch=named) if self.measure else fast.divide(named, group)
+
+    def _look(self, named: Sequence[Named]) -> None:
+        """Refuse gradients of the host's that are not finite, before anything changes."""
+        gradients = [p.grad for _, p in named if p.grad is not None]
+        if self.check and named and not fast.are_small(gradients):
+            finite.check(named, step=self._steps_done() + 1)
+
+    def _launch(self, taken: Sequence[Sequence[Named]]) -> None:
+        """Make the step of a device's tensors, none of which moves before the gradients of all were looked at."""
+        launches = []
+        for number, (group, named) in enumerate(zip(self.param_groups, taken, strict=True)):
+            if named:
+                self._device = self._device or fast.make_device(named[0][1].device)
+                counted = [self._count(*one, group) for one in named]
+                launches += self._device.stage(counted, group, number=number, generator=self.generator)
+        self._launched = [p for named in taken for _, p in named]
+        if self._device and launches:
+            self._device.launch(launches, check=self.check)
+
+    def _count(self, name: str, param: Tensor, group: dict[str, Any]) -> Counted:
+        """Count the step of one tensor."""
+        state, grad, (beta1, beta2) = self.state[param], param.grad, group["betas"]
         assert grad is not None
         if not state:
             state["step"] = torch.tensor(0.0)
-            for name in _MOMENTS:
-                state[name] = torch.zeros_like(param, dtype=_state_dtype(param))
+            for moment in _MOMENTS:
+                state[moment] = torch.zeros_like(param, dtype=_state_dtype(param))
         state["step"] += 1
-        t, (beta1, beta2) = state["step"].item(), group["betas"]
-        return Slice(
-            param=param.detach().view(-1),
-            grad=grad.reshape(-1),
-            exp_avg=state["exp_avg"].view(-1),
-            exp_avg_sq=state["exp_avg_sq"].view(-1),
+        t = state["step"].item()
+        return Counted(
+            name,
+            param,
+            grad.contiguous(),
+            *(state[moment] for moment in _MOMENTS),
             step_size=group["lr"] / (1 - beta1**t),
             root=(1 - beta2**t) ** 0.5,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """AdamW's form.
+
+        Raises:
+            RunError: see `settle`.
+        """
+        self.settle()
+        return super().state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a copy of a state, bit for bit; torch itself would round the moments to the weights' dtype.
@@ -191,7 +223,7 @@ def _state_dtype(param: Tensor) -> torch.dtype:
     return torch.promote_types(param.dtype, torch.float32)
 
 
-def _named(group: dict[str, Any]) -> list[tuple[str, Tensor]]:
+def _named(group: dict[str, Any]) -> list[Named]:
     """The tensors of a group with their names, or with numbers where they have none."""
     names = group.get("param_names") or [f"tensor {number}" for number in range(len(group["params"]))]
     return list(zip(names, group["params"], strict=True))

@@ -75,41 +75,89 @@ class Slice:
         )
 
 
+@dataclass(slots=True)
+class Counted:
+    """One parameter tensor's part in a step that has been counted.
+
+    Args:
+        name: of the tensor.
+        param: the weights.
+        grad: the gradient, contiguous, in its own dtype.
+        exp_avg: first moment m, at least fp32.
+        exp_avg_sq: second moment v.
+        step_size: lr / (1 - β1^t).
+        root: sqrt(1 - β2^t).
+    """
+
+    name: str
+    param: Tensor
+    grad: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+    step_size: float
+    root: float
+
+    def flat(self) -> Slice:
+        """All of it."""
+        tensors = (self.param.detach(), self.grad, self.exp_avg, self.exp_avg_sq)
+        return Slice(*(one.view(-1) for one in tensors), step_size=self.step_size, root=self.root)
+
+
 @dataclass(frozen=True, slots=True)
 class Population:
     """Entries that compete for the update.
 
     Args:
         slices: where they are.
-        size: number of entries that the fraction is of; a shard's counts its padding.
+        rank: k, how many of them are updated, ties aside.
     """
 
     slices: Sequence[Slice]
-    size: int
-
-    def quota(self, fraction: float) -> int:
-        """k: how many of them are updated, at least one."""
-        present = sum(one.param.numel() for one in self.slices)
-        return min(present, max(1, int(fraction * self.size)))
+    rank: int
 
 
-def populations(slices: Sequence[Slice], *, scope: Scope, shards: int) -> list[Population]:
-    """Which entries compete with which.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive entries, `start` to `stop`, of the tensor of a number."""
+
+    tensor: int
+    start: int
+    stop: int
+
+
+def populations(slices: Sequence[Slice], *, fraction: float, scope: Scope, shards: int) -> list[Population]:
+    """Which of these whole tensors' entries compete with which; see `partition`."""
+    sizes = [one.param.numel() for one in slices]
+    return [
+        Population([slices[part.tensor].cut(part.start, part.stop) for part in parts], rank)
+        for parts, rank in partition(sizes, fraction=fraction, scope=scope, shards=shards)
+    ]
+
+
+def partition(sizes: Sequence[int], *, fraction: float, scope: Scope, shards: int) -> list[tuple[list[Part], int]]:
+    """Which entries compete with which, and how many of them are to be selected.
 
     Args:
-        slices: whole tensors.
+        sizes: of whole tensors, in entries.
+        fraction: share of a population that is selected; at least one entry is.
         scope: each `tensor` for itself; all together (`global`); or each tensor's `shard` on each of several ranks.
         shards: number of ranks. A rank holds ceil(n / shards) consecutive entries, the last one padded with zeros
-            (DeepSpeed ZeRO).
+            (DeepSpeed ZeRO), which count for the fraction.
     """
     if scope == "global":
-        return [Population(slices, sum(one.param.numel() for one in slices))] if slices else []
+        whole, total = [Part(number, 0, size) for number, size in enumerate(sizes)], sum(sizes)
+        return [(whole, _rank(total, fraction=fraction, padded=total))] if whole else []
     found = []
-    for one in slices:
-        n = one.param.numel()
+    for number, n in enumerate(sizes):
         block = n if scope == "tensor" else -(-n // shards)
-        found += [Population([one.cut(at, at + block)], block) for at in range(0, n, block)]
+        for at in range(0, n, block):
+            part = Part(number, at, min(at + block, n))
+            found.append(([part], _rank(part.stop - at, fraction=fraction, padded=block)))
     return found
+
+
+def _rank(entries: int, *, fraction: float, padded: int) -> int:
+    return min(entries, max(1, int(fraction * padded)))
 
 
 def batches(slices: Sequence[Slice], limit: int | None = None) -> Iterator[list[Slice]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
 
 FEW = 2
 """Up to so many threads, one is faster. A step is some hundred short operations, each of which ends by waiting for all
@@ -24,3 +28,18 @@ def few_as_one() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def spread(work: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Do pieces of work that do not meet on as many threads as torch has, on each of which torch has one."""
+    threads = min(torch.get_num_threads(), len(items))
+    if threads < 2:
+        for item in items:
+            work(item)
+        return
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(work, items))
+    finally:
+        torch.set_num_threads(before)  # a thread's own number becomes the process's

@@ -58,9 +58,9 @@ def select(slices: Sequence[Slice], group: Mapping[str, Any], generator: torch.G
     for one in slices:
         one.score = score_of(one, group["score"], eps=group["eps"], generator=generator)
     chosen: list[Slice] = []
-    for population in populations(slices, scope=group["scope"], shards=group["shards"]):
-        k = population.quota(group["fraction"])
-        threshold = kth_largest([one.ranked for one in population.slices], k)
+    options = {key: group[key] for key in ("fraction", "scope", "shards")}
+    for population in populations(slices, **options):
+        threshold = kth_largest([one.ranked for one in population.slices], population.rank)
         for one in population.slices:
             one.threshold = threshold
         chosen += population.slices
