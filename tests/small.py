@@ -400,6 +400,42 @@ def run_plan(plan: Any, known: Any, *, progress: Any = None, fail_fast: bool = T
     return list(Worker(known, progress or Progress(), How(fail_fast=fail_fast)).work(arms_of(plan, known)))
 
 
+def rename_tasks(stream: Path, names: Sequence[str]) -> Path:
+    """The same records of a stream under other names, in their order."""
+    import yaml
+
+    content = yaml.safe_load(stream.read_text(encoding="utf-8"))
+    content["tasks"] = dict(zip(names, content["tasks"].values(), strict=True))
+    stream.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return stream
+
+
+def answers(outcome: Any, tasks: Sequence[str] = STREAM_TASKS) -> list[list[str]]:
+    """What a run of `write_stream`'s form wrote, a list a row of R and task."""
+    from clbench.runs.predictions import predictions_path, read
+    from clbench.spec.task import Task
+
+    made = [Task.model_validate({"task": name, "data": {}, **TASK}) for name in tasks]
+    rows = range(len(tasks) + 1)
+    paths = [predictions_path(outcome.run_dir.path, row=row, task=task) for row in rows for task in made]
+    return [[one.prediction for one in read(path)] for path in paths]
+
+
+def under_exchanged_names(
+    folder: Path, plugin: str, *, model: Path, learning_rate: float
+) -> list[tuple[Any, list[list[str]]]]:
+    """Two runs on the same records, whose tasks have each other's names in the second: outcomes and answers.
+
+    Where no name leaks, the answers are the same, bit for bit.
+    """
+    found = []
+    for number, names in enumerate([STREAM_TASKS, (STREAM_TASKS[2], *STREAM_TASKS[:2])]):
+        stream = rename_tasks(write_stream(folder / f"data{number}", learning_rate=learning_rate), names)
+        (outcome,) = run_stream(stream, plugin, model=model, home=folder / str(number))
+        found.append((outcome, answers(outcome, names)))
+    return found
+
+
 # --- the command line in this process ---------------------------------------------------------------------------------
 
 

@@ -7,12 +7,9 @@ import copy
 import pytest
 import small
 import torch
-import yaml
 
 from clbench import Experience
-from clbench.base.errors import OptionError
-from clbench.runs.predictions import predictions_path, read
-from clbench.spec.task import Task
+from clbench.base.errors import OptionError, RunError
 from clbench_adapters import clbench_methods
 from clbench_adapters.absa import PLACE, AbsaCl, AbsaClOptions
 
@@ -111,29 +108,18 @@ def test_the_loss_has_both_penalties_from_the_second_task_on(llama):
     assert all(p.grad is None for p in shared.parameters())
 
 
-def answers(outcome, names):
-    root = outcome.run_dir.path
-    made = [Task.model_validate({"task": name, "data": {}, **small.TASK}) for name in names]
-    paths = [predictions_path(root, row=row, task=task) for row in range(4) for task in made]
-    return [[one.prediction for one in read(path)] for path in paths]
-
-
-def renamed(path, names):
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["tasks"] = dict(zip(names, content["tasks"].values(), strict=True))
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return path
+def test_several_processes_are_refused(llama, monkeypatch):
+    trainer = trainer_of(llama)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    with pytest.raises(RunError, match="run it without a launcher"):
+        trainer.method.before_experience(trainer.run, ONE)
 
 
 def test_the_name_of_a_task_does_not_leak(llama, tmp_path):
     """The same records under each other's names are answered alike, bit for bit."""
-    found = []
-    for number, some in enumerate([TASKS, (TASKS[2], TASKS[0], TASKS[1])]):
-        stream = renamed(small.write_stream(tmp_path / f"data{number}", learning_rate=0.03), some)
-        (outcome,) = small.run_stream(stream, "absa-cl", model=llama, home=tmp_path / str(number))
-        found.append(answers(outcome, some))
-    assert found[0] == found[1]
-    assert len({tuple(row) for row in found[0]}) > 3
+    first, second = small.under_exchanged_names(tmp_path, "absa-cl", model=llama, learning_rate=0.03)
+    assert first[1] == second[1]
+    assert len({tuple(row) for row in first[1]}) > 3
 
 
 @pytest.mark.parametrize("options", [{"memory": 0}, {"orthogonality": -1}, {"covariance": 0}, {"feature": "first"}])

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import small
 import torch
-import yaml
 
 from clbench.base.errors import OptionError
-from clbench.runs.predictions import predictions_path, read
-from clbench.spec.task import Task
 from clbench_adapters import clbench_methods
 from clbench_adapters.classifier import Classifier, fit, spread
 
@@ -88,31 +85,14 @@ def test_one_prompt_a_task_is_enough():
     assert made.nearest(torch.tensor([[0.1] * 4, [0.8] * 4])) == [0, 1]
 
 
-def answers(outcome, names):
-    root = outcome.run_dir.path
-    made = [Task.model_validate({"task": name, "data": {}, **small.TASK}) for name in names]
-    paths = [predictions_path(root, row=row, task=task) for row in range(4) for task in made]
-    return [[one.prediction for one in read(path)] for path in paths]
-
-
-def renamed(path, names):
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["tasks"] = dict(zip(names, content["tasks"].values(), strict=True))
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return path
-
-
 def test_the_name_of_a_task_does_not_leak(llama, tmp_path):
     """The same records under each other's names are answered alike, bit for bit."""
-    found = []
-    for number, some in enumerate([TASKS, (TASKS[2], TASKS[0], TASKS[1])]):
-        stream = renamed(small.write_stream(tmp_path / f"data{number}", learning_rate=0.03), some)
-        (outcome,) = small.run_stream(stream, "conpet", model=llama, home=tmp_path / str(number))
-        found.append(answers(outcome, some))
-        assert set(outcome.record.notes["conpet"]["routed_to_own_adapter"]) == set(TASKS)
-        assert outcome.record.footprint.stored_examples == 3 * 6
-    assert found[0] == found[1]
-    assert len({tuple(row) for row in found[0]}) > 3
+    first, second = small.under_exchanged_names(tmp_path, "conpet", model=llama, learning_rate=0.03)
+    assert first[1] == second[1]
+    assert len({tuple(row) for row in first[1]}) > 3
+    told = first[0].record
+    assert set(told.notes["conpet"]["routed_to_own_adapter"]) == set(TASKS)
+    assert told.footprint.stored_examples == 3 * 6
 
 
 @pytest.mark.parametrize("options", [{"memory": 0}, {"decay": 0}, {"feature": "first"}, {"shrinkage": 0.1}])

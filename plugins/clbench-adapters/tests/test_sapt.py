@@ -9,15 +9,12 @@ import pytest
 import small
 import torch
 import torch.nn.functional as F  # noqa: N812
-import yaml
 
 from clbench import Experience
 from clbench.base.errors import RunError
 from clbench.data.example import Example
 from clbench.evaluation import likelihood
 from clbench.methods.asked import asked
-from clbench.runs.predictions import predictions_path, read
-from clbench.spec.task import Task
 from clbench_adapters.attention import Query, attend, pool, reflection
 from clbench_adapters.sapt import PLACE, Sapt, SaptOptions
 from clbench_peft.inject import ADAPTER
@@ -208,30 +205,11 @@ def test_before_the_first_task_it_is_the_base_model(gpt2):
 # --- whole runs
 
 
-def answers(outcome, tasks):
-    root = outcome.run_dir.path
-    made = [Task.model_validate({"task": name, "data": {}, **small.TASK}) for name in tasks]
-    paths = [predictions_path(root, row=row, task=task) for row in range(4) for task in made]
-    return [[one.prediction for one in read(path)] for path in paths]
-
-
-def renamed(path, names):
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["tasks"] = dict(zip(names, content["tasks"].values(), strict=True))
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return path
-
-
 def test_the_name_of_a_task_does_not_leak(llama, tmp_path):
     """The same records under each other's names are answered alike, bit for bit."""
-    names = [TASKS, (TASKS[2], TASKS[0], TASKS[1])]
-    found = []
-    for number, some in enumerate(names):
-        stream = renamed(small.write_stream(tmp_path / f"data{number}", learning_rate=0.03), some)
-        (outcome,) = small.run_stream(stream, "sapt", model=llama, home=tmp_path / str(number))
-        found.append(answers(outcome, some))
-    assert found[0] == found[1]
-    assert len({tuple(row) for row in found[0]}) > 3
+    first, second = small.under_exchanged_names(tmp_path, "sapt", model=llama, learning_rate=0.03)
+    assert first[1] == second[1]
+    assert len({tuple(row) for row in first[1]}) > 3
 
 
 def test_a_run_tells_its_attention_and_no_folder_holds_it(llama, tmp_path):

@@ -8,15 +8,12 @@ from contextlib import nullcontext
 import pytest
 import small
 import torch
-import yaml
 
 from clbench import Experience, Run
 from clbench.base.errors import RunError
 from clbench.data.example import Example
 from clbench.evaluation import likelihood
 from clbench.methods.asked import asked
-from clbench.runs.predictions import predictions_path, read
-from clbench.spec.task import Task
 from clbench_peft.epi import Epi, EpiOptions
 from clbench_peft.inject import ADAPTER
 
@@ -125,30 +122,11 @@ def test_outside_a_measurement_the_present_adapter_answers(learned):
         assert torch.equal(trainer.run.model(ids).logits, base(ids).logits)  # begun anew: B is 0
 
 
-def answers(outcome, tasks):
-    root = outcome.run_dir.path
-    made = [Task.model_validate({"task": name, "data": {}, **small.TASK}) for name in tasks]
-    paths = [predictions_path(root, row=row, task=task) for row in range(4) for task in made]
-    return [[one.prediction for one in read(path)] for path in paths]
-
-
-def renamed(path, names):
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["tasks"] = dict(zip(names, content["tasks"].values(), strict=True))
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return path
-
-
 def test_the_name_of_a_task_does_not_leak(llama, tmp_path):
     """The same records under each other's names are answered alike, bit for bit."""
-    names = [TASKS, (TASKS[2], TASKS[0], TASKS[1])]
-    found = []
-    for number, some in enumerate(names):
-        stream = renamed(small.write_stream(tmp_path / f"data{number}", learning_rate=0.03), some)
-        (outcome,) = small.run_stream(stream, "epi", model=llama, home=tmp_path / str(number))
-        found.append(answers(outcome, some))
-    assert found[0] == found[1]
-    assert len({tuple(row) for row in found[0]}) > 3
+    first, second = small.under_exchanged_names(tmp_path, "epi", model=llama, learning_rate=0.03)
+    assert first[1] == second[1]
+    assert len({tuple(row) for row in first[1]}) > 3
 
 
 def test_no_folder_holds_what_it_answers_with(llama, tmp_path):
