@@ -72,8 +72,8 @@ def _row(*cells: str) -> str:
 def _sharded() -> Iterator[str]:
     """What each method's own declaration says; a run refuses what it is not exact for, before anything is loaded."""
     yield "## Several processes\n"
-    yield "DDP: all methods but `absa-cl`, which says so; `tests/engine/test_processes.py` compares nine of them on two"
-    yield "processes with one."
+    yield "DDP: all methods but `absa-cl`, which says so; `tests/engine/test_processes.py` compares eleven of them on"
+    yield "two processes with one."
     yield "Parameters in parts over processes (FSDP, DeepSpeed), by what each method declares:\n"
     yield from ("| exact | refused, with its name |", "| --- | --- |")
     specs = [entry.spec for entry in registry().methods.entries.values()]

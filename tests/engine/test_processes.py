@@ -13,7 +13,7 @@ import pytest
 import small
 
 TESTS = Path(small.__file__).parent
-NO_DROPOUT = {name: {"dropout": 0.0} for name in ("lora", "loramoe")}  # processes draw masks of their own
+NO_DROPOUT = {name: {"dropout": 0.0} for name in ("ilora", "lora", "loramoe")}  # processes draw masks of their own
 METHODS = {
     "sequential": "clbench",
     "mofo": "clbench_mofo",
@@ -24,6 +24,8 @@ METHODS = {
     "lora": "clbench_peft",
     "migu": "clbench_peft",
     "loramoe": "clbench_loramoe",
+    "ilora": "clbench_adapters",
+    "sapt": "clbench_adapters",
 }
 
 
