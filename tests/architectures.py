@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import ModelError
+from clbench.models import packed
 from clbench.models.checks import check
 from clbench.models.loading import describe, load_model
 from clbench.spec.protocol import Runtime
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
 BEGIN, END = "<!-- python tests/architectures.py -->\n", "<!-- end -->\n"
 HEAD = """\
-| architecture | loads | a later token | padding behind a text | padding before a prompt |
-| --- | --- | --- | --- | --- |
+| architecture | loads | a later token | padding behind a text | padding before a prompt | texts in one row |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -37,9 +38,11 @@ def row(one: Family, folder: Path) -> str:
     try:
         padding = check(loaded, name=one.name, precision="fp32").padding
     except ModelError:
-        return f"| {one.name} | {attention} | is seen: refused | – | – |"
+        return f"| {one.name} | {attention} | is seen: refused | – | – | – |"
     behind, before = ("nothing changes" if good else "equal lengths" for good in (padding.training, padding.asking))
-    return f"| {one.name} | {attention} | not seen | {behind} | {before} |"
+    window = f"packed, up to {padding.packing} tokens"
+    packing = {0: "padded", packed.ANY: "packed"}.get(padding.packing, window)
+    return f"| {one.name} | {attention} | not seen | {behind} | {before} | {packing} |"
 
 
 def table() -> str:

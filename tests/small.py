@@ -279,9 +279,10 @@ def make_trainer(
     runtime: Mapping[str, Any] | None = None,
     planned_steps: int = 0,
     accelerator: Any = None,
+    padding: Any = None,
     **protocol: Any,
 ) -> Any:
-    """A prepared trainer on the CPU; `trainer.on_step` is its Log."""
+    """A prepared trainer on the CPU; `trainer.on_step` is its Log. Without `padding` nothing is packed."""
     from accelerate import Accelerator
 
     from clbench.data.tokenising import Encoder
@@ -289,9 +290,11 @@ def make_trainer(
     from clbench.evaluation.evaluator import Evaluator
     from clbench.methods.method import Method, Run
     from clbench.models.loading import describe, load_model
+    from clbench.models.padding import Padding
     from clbench.plugins.registry import registry
     from clbench.spec.protocol import Protocol, Runtime
     from clbench.spec.task import Task
+    from clbench.training.batching import Batching
     from clbench.training.losses import Losses
     from clbench.training.trainer import Trainer
 
@@ -302,7 +305,8 @@ def make_trainer(
     method = method or Method()
     encoder = Encoder(loaded.tokenizer, max_prompt=how.max_prompt_tokens, max_answer=how.max_answer_tokens)
     model = method.prepare_model(loaded.model)
-    losses = Losses(model, encoder=encoder, protocol=how, device=accelerator.device, micro_batch=speed.micro_batch)
+    batching = Batching(model, encoder.pad, how, speed, accelerator.device, padding=padding or Padding())
+    losses = Losses(model, encoder=encoder, protocol=how, device=accelerator.device, batching=batching)
     evaluator = Evaluator(accelerator, encoder, how, speed)
     asked = [Task.model_validate({"task": name, "data": {}, **TASK}) for name in STREAM_TASKS]
     run = Run(
@@ -322,7 +326,7 @@ def make_trainer(
         run=run,
         encoder=encoder,
         protocol=how,
-        runtime=speed,
+        batching=batching,
         planned_steps=planned_steps,
         on_step=Log(),
     )

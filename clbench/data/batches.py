@@ -1,7 +1,8 @@
-"""Tokens to tensors: padded batches, and which examples make up which optimizer step."""
+"""Tokens to tensors: batches of padded rows or of one row without padding, and which examples make up which step."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,14 @@ def steps_of_epoch(size: int, *, global_batch: int, rng: random.Random) -> list[
 
 
 def micro_batches(
-    step: Sequence[Encoded], *, size: int, alike: bool = False, tokens: int = NO_LIMIT, rank: int = 0, world: int = 1
+    step: Sequence[Encoded],
+    *,
+    size: int,
+    alike: bool = False,
+    tokens: int = NO_LIMIT,
+    packed: bool = False,
+    rank: int = 0,
+    world: int = 1,
 ) -> list[list[Encoded]]:
     """This device's share of one step, in batches of like lengths.
 
@@ -35,19 +43,20 @@ def micro_batches(
         size: examples a batch at most.
         alike: only examples of one length share a batch, so that nothing is padded.
         tokens: padded tokens a batch at most.
+        packed: nothing is padded.
         rank: of this device.
         world: devices.
     """
     ordered = sorted(step, key=lambda one: len(one.ids))
     dealt = [ordered[each::world] for each in range(world)]
-    shares = [
-        [[share[i] for i in batch] for batch in cut(_lengths(share), size=size, alike=alike, tokens=tokens)]
-        for share in dealt
-    ]
+    how = {"size": size, "alike": alike, "tokens": tokens, "packed": packed}
+    shares = [[[share[i] for i in batch] for batch in cut(_lengths(share), **how)] for share in dealt]
     return shares[rank] + [[] for _ in range(max(map(len, shares)) - len(shares[rank]))]
 
 
-def cut(lengths: Sequence[int], *, size: int, alike: bool = False, tokens: int = NO_LIMIT) -> list[list[int]]:
+def cut(
+    lengths: Sequence[int], *, size: int, alike: bool = False, tokens: int = NO_LIMIT, packed: bool = False
+) -> list[list[int]]:
     """Indices in their order, cut into batches.
 
     Args:
@@ -55,15 +64,20 @@ def cut(lengths: Sequence[int], *, size: int, alike: bool = False, tokens: int =
         size: rows a batch at most.
         alike: a batch has one length.
         tokens: padded tokens a batch at most; a single row may exceed it.
+        packed: nothing is padded, so that a batch has the sum of its lengths.
     """
     batches: list[list[int]] = []
+    held = 0  # tokens of the last batch, without padding
     for index, length in enumerate(lengths):
         last = batches[-1] if batches else []
         width = max(length, lengths[last[0]]) if last else length
-        full = not last or len(last) == size or (len(last) + 1) * width > tokens
+        wanted = held + length if packed else (len(last) + 1) * width
+        full = not last or len(last) == size or wanted > tokens
         if full or (alike and lengths[last[0]] != length):
             batches.append([])
+            held = 0
         batches[-1].append(index)
+        held += length
     return batches
 
 
@@ -71,10 +85,19 @@ def _lengths(examples: Sequence[Encoded]) -> list[int]:
     return [len(one.ids) for one in examples]
 
 
-def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
-    """A padded batch.
+def collate(
+    examples: Sequence[Encoded], *, pad: int, device: torch.device | str = "cpu", packed: bool = False
+) -> dict[str, torch.Tensor]:
+    """A batch of padded rows.
 
     Padding is on the right, behind all that a causal model reads, so that it needs no mask.
+
+    Args:
+        examples: one a row.
+        pad: token that fills rows.
+        device: where to.
+        packed: the model is given all in one row without padding, which is in the batch, too: see `pack`. What methods
+            see of a batch stays in rows.
 
     Returns:
         input_ids, attention_mask: (examples, tokens); the mask says which are no padding.
@@ -82,6 +105,7 @@ def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str
         targets: (answer tokens), those of all examples, one example after the other.
         weights: (examples); of their tokens' losses.
         places: (answer tokens); where each is predicted, one position before its own, counted over the whole batch.
+        packed_ids, packed_positions, packed_bounds: of `pack`, if packed; and packed_places as `places`, in that row.
     """
     ids, mask = right_pad([one.ids for one in examples], pad=pad)
     lengths = torch.tensor([len(one.ids) for one in examples])[:, None]
@@ -96,6 +120,31 @@ def collate(examples: Sequence[Encoded], *, pad: int, device: torch.device | str
         "weights": torch.tensor([one.weight for one in examples]),
         "places": learned.flatten().nonzero()[:, 0] - 1,
     }
+    if packed:
+        batch |= pack([one.ids for one in examples])
+        batch["packed_places"] = learned[place < lengths].nonzero()[:, 0] - 1
+    return moved(batch, device)
+
+
+def pack(texts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Texts in one row, without padding.
+
+    Returns:
+        packed_ids, packed_positions: (1, all tokens); positions begin at 0 for each text.
+        packed_bounds: (texts + 1), int32; where each begins, and where the last one ends.
+    """
+    lengths = [len(one) for one in texts]
+    return {
+        "packed_ids": torch.tensor([[token for one in texts for token in one]]),
+        "packed_positions": torch.cat([torch.arange(length) for length in lengths])[None],
+        "packed_bounds": torch.tensor([0, *itertools.accumulate(lengths)], dtype=torch.int32),
+    }
+
+
+def moved(batch: Mapping[str, torch.Tensor], device: torch.device | str) -> dict[str, torch.Tensor]:
+    """A batch on a device; to a GPU from pinned memory, without waiting."""
+    if torch.device(device).type == "cuda":
+        batch = {name: tensor.pin_memory() for name, tensor in batch.items()}
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Evaluator
     from clbench.methods.method import Method
     from clbench.models.loading import LoadedModel
-    from clbench.training.trainer import StepDone
+    from clbench.training.reading import StepDone
 
 
 def execute(
@@ -83,7 +83,7 @@ def execute(
         registry.plugins.emit("clbench_run_error", run_id=run_dir.run_id, error=reason)
         if "out of memory" in reason:
             raise RunError(
-                f"out of memory: lower runtime.micro_batch or runtime.eval_batch by --set ({reason[:120]})"
+                f"out of memory: lower runtime.micro_tokens or runtime.eval_batch by --set ({reason[:120]})"
             ) from error
         raise
 
@@ -214,6 +214,7 @@ class Runner:
             scorer=self.fixed.registry.scorer,
             warnings=self.warnings,
             on_step=self.on_step,
+            at_rest=self.at_rest,
         )
         for message in self.warnings:
             if message not in known:
@@ -248,7 +249,7 @@ class Runner:
         self.inside = None
 
     def on_step(self, told: StepDone) -> None:
-        """Tell observers of an optimizer step; save it when it is time."""
+        """Tell observers of an optimizer step."""
         fixed, moving = self.fixed, self.moving
         speed = moving.clock.pace(told.tokens)
         said = f", {speed:,.0f} tokens/s" if speed else ""
@@ -256,8 +257,13 @@ class Runner:
         values = {"step": told.step, "loss": told.loss, "learning_rate": told.learning_rate}
         fixed.run_dir.event("step", **_logged(values, told.gradient_norm, speed))
         fixed.emit("clbench_step_end", **values, tokens=told.tokens, gradient_norm=told.gradient_norm)
-        moving.cursor = dataclasses.replace(moving.cursor, done=told.done)
-        if fixed.stop.requested or fixed.checkpointer.due(told.step):
+
+    def at_rest(self, done: int) -> None:
+        """Save a step of an experience when it is time, or where the run is to stop."""
+        fixed, moving = self.fixed, self.moving
+        moving.cursor = dataclasses.replace(moving.cursor, done=done)
+        if fixed.stop.requested or fixed.checkpointer.due(moving.stage.run.step):
+            moving.trainer.settle()  # what is no number is never saved
             self.save(moving.cursor)
         fixed.check_stop()
 

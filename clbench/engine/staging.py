@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from clbench.scoring.spec import ScorerSpec
     from clbench.spec.protocol import Protocol
     from clbench.training.losses import Losses
-    from clbench.training.trainer import StepDone, Trainer
+    from clbench.training.reading import StepDone
+    from clbench.training.trainer import Trainer
 
 UNSAVED = "no checkpoints: parameters are sharded, so an interrupted run begins again"
 
@@ -55,6 +56,7 @@ def stage(
     scorer: Callable[[str], ScorerSpec],
     warnings: dict[str, int],
     on_step: Callable[[StepDone], None],
+    at_rest: Callable[[int], None],
 ) -> Stage:
     """The method takes over a base model.
 
@@ -67,9 +69,11 @@ def stage(
         evaluator: as which the method asks its model.
         scorer: a scorer's spec by name.
         warnings: of the record.
-        on_step: called after each optimizer step.
+        on_step: told of each optimizer step.
+        at_rest: called when a step's changes are made.
     """
     from clbench.evaluation.answering import Trained
+    from clbench.training.batching import Batching
     from clbench.training.losses import Losses
     from clbench.training.trainer import Trainer
 
@@ -79,15 +83,21 @@ def stage(
     model, device = method.prepare_model(loaded.model), accelerator.device
     if config.choice.regime != "frozen":
         settle(model, base, method=config.choice.name, protocol=protocol)
-    losses = Losses(
+
+    def warn(message: str) -> None:
+        warnings[message] = 1  # once, however often the run was interrupted
+
+    batching = Batching(
         model,
-        encoder=encoder,
-        protocol=protocol,
-        device=device,
-        micro_batch=config.runtime.micro_batch,
+        encoder.pad,
+        protocol,
+        config.runtime,
+        device,
         padding=loaded.padding,
-        warn=lambda message: warnings.update({message: 1}),
+        sees_rows=any({"routes_prompts", "sees_rows"} & one.spec.capabilities for one in config.choice.entries),
+        warn=warn,
     )
+    losses = Losses(model, encoder=encoder, protocol=protocol, device=device, batching=batching, warn=warn)
     run = Run(
         seed=config.seed,
         protocol=protocol,
@@ -107,10 +117,10 @@ def stage(
         run=run,
         encoder=encoder,
         protocol=protocol,
-        runtime=config.runtime,
+        batching=batching,
         planned_steps=_planned_steps(config),
         on_step=on_step,
-        padding=loaded.padding,
+        at_rest=at_rest,
         own=frozenset(one for data in config.data for one in data.train),
     )
     trainer.prepare()

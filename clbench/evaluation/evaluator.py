@@ -19,6 +19,7 @@ from clbench.models import memory
 from clbench.models.padding import Padding, masked_attention
 from clbench.runs.predictions import Prediction
 from clbench.scoring import choices
+from clbench.training.batching import ROWS
 from clbench.training.losses import autocast, forward
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class Evaluator:
             return [-part.sum().item() for part in parts]
 
         model.eval()
-        size, alike = self.runtime.micro_batch, not self.padding.training
+        size, alike = self.runtime.micro_batch or ROWS, not self.padding.training
         batches = cut(lengths, size=size, alike=alike, tokens=most // costs.read)
         sums = [one for batch in batches for one in memory.in_halves(batch, ask, warn=self.warn)]
         return math.fsum(sums) / sum(one.num_answer for one in encoded)

@@ -13,6 +13,7 @@ from clbench.forecast.holding import empty_model, holding, parts_of
 from clbench.methods.episodes import due, episodes, num_steps
 from clbench.models import memory
 from clbench.models.loading import load_tokenizer
+from clbench.training.batching import MANY_TOKENS, ROWS
 
 if TYPE_CHECKING:
     from clbench.data.sources import TaskData
@@ -85,7 +86,8 @@ def estimate(config: RunConfig) -> Estimate:
     model = empty_model(config)
     parameters = sum(p.numel() for p in model.parameters())
     vocabulary = model.get_input_embeddings().weight.shape[0]
-    rows, width = min(config.runtime.micro_batch, protocol.global_batch), max(one.width for one in sizes)
+    rows, width = min(config.runtime.micro_batch or ROWS, protocol.global_batch), max(one.width for one in sizes)
+    passed = max(width, min(rows * width, config.runtime.micro_tokens or MANY_TOKENS))
     recomputed = config.runtime.gradient_checkpointing
     token = memory.costs(model, width=width, recomputed=recomputed)
     longest = max(one.longest for one in sizes) + 1
@@ -103,7 +105,7 @@ def estimate(config: RunConfig) -> Estimate:
             for one in asked
             if one.task.measure == "generate"
         ),
-        activation_bytes=rows * width * (token.learned if trained else token.read),
+        activation_bytes=passed * (token.learned if trained else token.read),
         logits_bytes=4 * rows * longest * vocabulary,
         **held_by(config),
     )

@@ -28,6 +28,7 @@ Capability = Literal[
     "freezes_base",  # trains only what it added (LoRA)
     "folds_base",  # and adds what was learned to the base's weights after a task (O-LoRA)
     "extra_backward",  # further passes each step
+    "sees_rows",  # its layers or hooks look at a batch row by row (LoRAMoE's balance), so that texts share none
     "routes_prompts",  # answers each prompt in a way of its own (a router, a prompt pool)
     "sharded_ok",  # exact when parameters or gradients are sharded
 ]

@@ -1,8 +1,10 @@
-"""What a model must be able to do, tried once when it is loaded: see nothing that comes later, and bear padding.
+"""What a model must be able to do, tried once when it is loaded: see nothing that comes later, bear padding, be packed.
 
-Two forward passes and two short generations over 16 made-up tokens, in the run's precision. A masked model (BERT …)
+Three forward passes and two short generations over 16 made-up tokens, in the run's precision. A masked model (BERT …)
 sees the answers that it is to learn and is refused. A model whose state runs over padding (RWKV, RecurrentGemma …) is
-asked and trained in batches of one length, and that is said. No random number is drawn and nothing is changed.
+asked and trained in batches of one length, and that is said. One whose texts are not kept apart in one row (a state or
+a convolution that runs on, an attention of its own) is trained in padded rows. No random number is drawn and nothing
+is changed.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from clbench.base.errors import ModelError
+from clbench.data.batches import pack
+from clbench.models import packed
 from clbench.models.padding import Padding, masked_attention
 
 if TYPE_CHECKING:
@@ -62,8 +66,10 @@ def check(loaded: LoadedModel, *, name: str, precision: Literal["fp32", "bf16"])
         alone = model(input_ids=torch.tensor([texts.short], device=device), use_cache=False).logits.float()
         training = not differ(logits[2:, :SHORT], alone, loose=LOOSE[precision])
         asking = _asks_alike(model, texts, pad=pad, loose=LOOSE[precision])
+        apart = [*logits[:2].unbind(), alone[0]]
+        packing = packed.reach(model.config) if _packs_alike(model, texts, apart, loose=LOOSE[precision]) else 0
     said = [note for good, note in ((training, TRAINING), (asking, ASKING)) if not good]
-    return dataclasses.replace(loaded, padding=Padding(training, asking), notes=(*loaded.notes, *said))
+    return dataclasses.replace(loaded, padding=Padding(training, asking, packing), notes=(*loaded.notes, *said))
 
 
 def _texts(vocabulary: int, *, avoid: int) -> Texts:
@@ -130,6 +136,25 @@ def _continued(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[list[
         return_dict_in_generate=True,
     )
     return [one.float() for one in output.logits], output.sequences[:, ids.shape[1] :]
+
+
+def _packs_alike(model: Any, texts: Texts, apart: Sequence[torch.Tensor], *, loose: float) -> bool:
+    """Whether texts that share a row have the logits that each has apart, its first tokens' among them."""
+    import torch
+
+    device = next(model.parameters()).device
+    packed.install(model)
+    try:
+        if not packed.ready(model):
+            return False
+        batch = {name: tensor.to(device) for name, tensor in pack(texts).items()}
+        with packed.holding(model, len(texts)):
+            found = model(**packed.arguments(batch, longest=LONG), use_cache=False).logits.float()[0]
+    except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return False
+    finally:
+        packed.remove(model)
+    return found.shape == torch.cat([*apart]).shape and not differ(found, torch.cat([*apart]), loose=loose)
 
 
 @contextmanager

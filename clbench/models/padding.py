@@ -14,10 +14,12 @@ class Padding:
     Args:
         training: tokens behind a text leave what stands before them alone.
         asking: masked tokens before a prompt leave its answer alone.
+        packing: tokens that a text may have to share a row with others that leave it alone (`packed`); 0: none may.
     """
 
     training: bool = True
     asking: bool = True
+    packing: int = 0
 
 
 def masked_attention() -> contextlib.AbstractContextManager[Any]:

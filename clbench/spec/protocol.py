@@ -114,12 +114,19 @@ class Runtime(Frozen):
     """What changes speed and memory but no result beyond rounding; set by `--set runtime.key=value`.
 
     Args:
-        micro_batch: examples a forward pass and device. The global batch stays as the protocol says.
+        micro_batch: examples a forward pass and device at most. By default 16 rows where texts are padded, any number
+            where they are packed. The global batch stays as the protocol says.
+        micro_tokens: tokens a forward pass and device at most, padding included; a longer text passes alone. By
+            default what is fast, 4,096 on a CPU and 16,384 on a GPU; never more than memory is expected to bear.
+        packing: whether all texts of a pass share one row without padding, each by itself. `auto`: on a GPU, in bf16;
+            on a CPU where a padded pass of `micro_batch` texts would be larger than `micro_tokens`.
         eval_batch: prompts a generation batch and device.
         device: `auto`, `cpu` or `cuda`.
         attention: how attention is computed. `auto`: `sdpa`, which has the device's fused kernels, where the
             architecture supports it, else `eager`.
         drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
+        compile: whether a model's blocks are compiled by torch while they are trained: half a minute and more at the
+            beginning, a faster step then (`docs/performance.md`). Needs a C++ compiler.
         gradient_checkpointing: trade a second forward pass for activation memory.
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
             Every boundary between tasks is saved too.
@@ -129,11 +136,14 @@ class Runtime(Frozen):
             way, and kept for later ones (`docs/reliability.md`).
     """
 
-    micro_batch: int = Field(default=16, ge=1)
+    micro_batch: int | None = Field(default=None, ge=1)
+    micro_tokens: int | None = Field(default=None, ge=1)
+    packing: Literal["auto", "on", "off"] = "auto"
     eval_batch: int = Field(default=128, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     drift: bool = True
+    compile: bool = False
     gradient_checkpointing: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int | None = Field(default=None, ge=1)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from clbench.base.errors import DivergedError, RunError
+from clbench.models import packed
 
 NAMED = 3  # tensors that a message names
 
@@ -32,8 +33,17 @@ def finite_loss(value: float, *, step: int) -> float:
     )
 
 
-def check_norm(norm: float, model: torch.nn.Module, *, loss: float, step: int) -> None:
+def check_norm(
+    norm: float, model: torch.nn.Module, *, loss: float, step: int, bad: Sequence[str] | None = None
+) -> None:
     """The gradients of a step, by their norm.
+
+    Args:
+        norm: of all of them.
+        model: whose they are.
+        loss: of the step.
+        step: its number.
+        bad: names of those that are none, where the gradients are no longer there.
 
     Raises:
         DivergedError: it is no number, and all of its parts are.
@@ -41,13 +51,14 @@ def check_norm(norm: float, model: torch.nn.Module, *, loss: float, step: int) -
     """
     if math.isfinite(norm):
         return
-    bad = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
+    if bad is None:
+        bad = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
     if not bad:
         raise DivergedError(
             f"the gradient's norm is {norm} at optimizer step {step}, too large for fp32: training has diverged; "
             "lower protocol.learning_rate"
         )
-    total = sum(p.grad is not None for p in model.parameters())
+    total = sum(p.requires_grad for p in model.parameters())
     raise RunError(
         f"the loss is a number ({loss:.4g}) and its gradient is none ({norm}) at optimizer step {step}: "
         f"{len(bad)} of {total} tensors, first on the way back from the loss in {first_layer(bad)} "
@@ -73,7 +84,7 @@ def backend(model: Any) -> str:
     """Such as `sdpa (flash, mem_efficient, math)`."""
     config = getattr(getattr(model, "module", model), "config", None)
     kind = str(getattr(config, "_attn_implementation", None) or "its own")
-    if kind != "sdpa":
+    if kind not in ("sdpa", packed.NAME):
         return kind
     kernels = ("flash", "mem_efficient", "cudnn", "math")
     switched = [one for one in kernels if getattr(torch.backends.cuda, f"{one}_sdp_enabled")()]

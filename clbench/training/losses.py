@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clbench.data.batches import collate, micro_batches, prompts_of
+from clbench.data.batches import NO_LIMIT, prompts_of
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder
 from clbench.methods.asked import asked
-from clbench.models import memory
-from clbench.models.padding import Padding
+from clbench.models import memory, packed
 from clbench.training import head
+from clbench.training.batching import Batching, Form
 from clbench.training.head import Output
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def forward(
 ) -> Output:
     """The model on a batch of `collate`: without a mask, as padding stands behind all that a causal model reads.
 
+    A packed batch passes through as one row, whoever the model is; what comes out is the same.
+
     Args:
         model: causal LM, perhaps wrapped.
         batch: of `clbench.data.batches.collate`.
@@ -50,8 +53,13 @@ def forward(
     Returns:
         With `logits` of shape (answer tokens, vocabulary), which predict `batch["targets"]`.
     """
+    rows, width = batch["input_ids"].shape
     with asked(partial(prompts_of, batch) if prompts is None else lambda: prompts):
-        return head.run(model, {"input_ids": batch["input_ids"], "use_cache": False}, batch["places"], call=call)
+        if "packed_ids" not in batch:
+            return head.run(model, {"input_ids": batch["input_ids"], "use_cache": False}, batch["places"], call=call)
+        inputs = {**packed.arguments(batch, longest=width), "use_cache": False}
+        with packed.holding(head.bare(model), rows):
+            return head.run(model, inputs, batch["packed_places"], call=call)
 
 
 class Losses:
@@ -65,8 +73,7 @@ class Losses:
         encoder: text to tokens.
         protocol: precision.
         device: of the model.
-        micro_batch: examples a pass.
-        padding: what the model bears.
+        batching: the form of passes.
         warn: told when memory was not enough.
     """
 
@@ -77,12 +84,11 @@ class Losses:
         encoder: Encoder,
         protocol: Protocol,
         device: Any,
-        micro_batch: int,
-        padding: Padding = Padding(),  # noqa: B008 (frozen)
+        batching: Batching,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.model, self.encoder, self.protocol, self.device = model, encoder, protocol, device
-        self.micro_batch, self.padding, self.warn = micro_batch, padding, warn
+        self.batching, self.warn = batching, warn
         self._known: dict[Example, Encoded] = {}
 
     def forget(self) -> None:
@@ -92,8 +98,9 @@ class Losses:
     def loss(self, examples: Sequence[Example]) -> torch.Tensor:
         """Mean over all answer tokens, with its graph; in one pass, unless padding would change the result."""
         encoded = self._encode(examples)
+        form = replace(self.batching.form(encoded), rows=NO_LIMIT, tokens=NO_LIMIT)
         with evaluating(self.model):
-            parts = [self._sum(some) for some in micro_batches(encoded, size=len(encoded), alike=self._alike)]
+            parts = [self._sum(some, form) for some in form.cut(encoded)]
             return torch.stack(parts).sum() / sum(one.num_answer for one in encoded)
 
     def gradients(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
@@ -102,8 +109,10 @@ class Losses:
         params = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         kept = {name: p.grad for name, p in params.items()}
         try:
+            form = self._form(encoded)
             with evaluating(self.model):
-                memory.shrinking(self.micro_batch, partial(self._backward, encoded, params.values()), warn=self.warn)
+                attempt = partial(self._backward, encoded, params.values(), form)
+                memory.shrinking(form.largest(encoded), attempt, warn=self.warn)
             return {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in params.items()}
         finally:
             for name, p in params.items():
@@ -111,36 +120,36 @@ class Losses:
 
     def logprobs(self, rows: Sequence[Encoded]) -> list[torch.Tensor]:
         """Log-likelihood (nats) of each answer token, a tensor a row; with its graph where gradients are wanted."""
-        tokens = memory.room(self.model, self.device, width=max((len(one.ids) for one in rows), default=1))
-        found: dict[int, torch.Tensor] = {}
+        form, found = self._form(rows), dict[int, torch.Tensor]()
         with evaluating(self.model):
-            for some in micro_batches(rows, size=self.micro_batch, alike=self._alike, tokens=tokens):
-                batch = collate(some, pad=self.encoder.pad, device=self.device)
+            for some in form.cut(rows):
+                batch = self.batching.collate(some, form)
                 with autocast(self.protocol, self.device):
                     each = forward(self.model, batch).likelihoods(batch["targets"])
                 found.update(zip(map(id, some), each.split([one.num_answer for one in some]), strict=True))
         return [found[id(one)] for one in rows]
 
-    @property
-    def _alike(self) -> bool:
-        return not self.padding.training
+    def _form(self, rows: Sequence[Encoded]) -> Form:
+        width = max((len(one.ids) for one in rows), default=1)
+        return self.batching.form(rows, room=memory.room(self.model, self.device, width=width))
 
-    def _backward(self, encoded: Sequence[Encoded], params: Iterable[torch.nn.Parameter], size: int) -> None:
-        """All gradients anew, in passes over `size` examples."""
+    def _backward(
+        self, encoded: Sequence[Encoded], params: Iterable[torch.nn.Parameter], form: Form, rows: int
+    ) -> None:
+        """All gradients anew, in passes over `rows` examples at most."""
         for p in params:
             p.grad = None
-        tokens = memory.room(self.model, self.device, width=max(len(one.ids) for one in encoded))
         total = sum(one.num_answer for one in encoded)
-        for some in micro_batches(encoded, size=size, alike=self._alike, tokens=tokens):
-            (self._sum(some) / total).backward()
+        for some in form.cut(encoded, rows=rows):
+            (self._sum(some, form) / total).backward()
 
     def _encode(self, examples: Sequence[Example]) -> list[Encoded]:
         new = [one for one in dict.fromkeys(examples) if one not in self._known]
         self._known.update(zip(new, self.encoder.examples(new)[0], strict=True))
         return [self._known[one] for one in examples]
 
-    def _sum(self, encoded: Sequence[Encoded]) -> torch.Tensor:
-        batch = collate(encoded, pad=self.encoder.pad, device=self.device)
+    def _sum(self, encoded: Sequence[Encoded], form: Form) -> torch.Tensor:
+        batch = self.batching.collate(encoded, form)
         with autocast(self.protocol, self.device):
             return forward(self.model, batch).loss(batch["targets"])
 

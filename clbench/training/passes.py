@@ -13,6 +13,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from clbench.models import packed
+
 if TYPE_CHECKING:
     import torch
 
@@ -43,7 +45,7 @@ class PassCounter:
         import torch
 
         if self.active and inputs and isinstance(inputs[0], torch.Tensor):
-            rows, wanted = (inputs[0].shape[0] if inputs[0].dim() > 1 else 1), torch.is_grad_enabled()
+            rows, wanted = packed.texts() or inputs[0].shape[:-1].numel(), torch.is_grad_enabled()
             if wanted or inputs[0].shape[-1] > 1:
                 self.rows += rows if wanted else rows * ALONE
 

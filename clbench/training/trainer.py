@@ -1,35 +1,32 @@
-"""The inner loop: one experience, from examples to a trained model. Reads top to bottom; a method acts at five places.
-
-The loss is the mean over all answer tokens of the global batch, whatever the number of micro-batches and devices:
-each micro-batch adds its token sum over the whole step's token count, so accumulation changes nothing but rounding.
-"""
+"""The inner loop: one experience, from examples to a trained model. A method acts at five places."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from clbench.base import seeding
-from clbench.data.batches import NO_LIMIT, collate, micro_batches, steps_of_epoch
+from clbench.data.batches import steps_of_epoch
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder, EncodingCounts
 from clbench.methods.weights import check_optimizer
-from clbench.models import memory
-from clbench.models.padding import Padding
-from clbench.training import divergence
-from clbench.training.losses import autocast, forward
+from clbench.training.accumulating import Accumulator
+from clbench.training.batching import Batching
+from clbench.training.compiling import compiled
 from clbench.training.optimizing import adamw, schedule
 from clbench.training.passes import PassCounter
+from clbench.training.reading import Reading, StepDone, StepObserver
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from clbench.methods.method import Experience, Method, Run
-    from clbench.spec.protocol import Protocol, Runtime
+    from clbench.spec.protocol import Protocol
 
 
 COUNTED = {
@@ -59,30 +56,6 @@ class TrainCounts:
     planned: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StepDone:
-    """One optimizer step.
-
-    Args:
-        step: its number in the run.
-        done: its number in the experience or rehearsal.
-        loss: mean over the step's answer tokens, in nats.
-        learning_rate: it was made with.
-        tokens: of its examples, without padding.
-        gradient_norm: global L2 norm of the gradients before they were clipped.
-    """
-
-    step: int
-    done: int
-    loss: float
-    learning_rate: float
-    tokens: int
-    gradient_norm: float
-
-
-StepObserver = Callable[[StepDone], None]
-
-
 @dataclass(slots=True)
 class Trainer:
     """Everything that stays the same from experience to experience.
@@ -93,10 +66,12 @@ class Trainer:
         run: what the method sees.
         encoder: text to tokens.
         protocol: how, with the method's learning rate.
-        runtime: micro-batch.
+        batching: the form of passes.
         planned_steps: optimizer steps of the whole stream, for a schedule that spans it.
-        on_step: told of each step when everything that it changes is changed.
-        padding: what the model bears.
+        on_step: told of each step, on a GPU when the next one has been handed over.
+        at_rest: called with the number of a step in its experience when everything that it changes is changed: the
+            moment to save.
+        late: whether numbers are read a step late; where the device is a GPU.
     """
 
     accelerator: Accelerator
@@ -104,24 +79,27 @@ class Trainer:
     run: Run
     encoder: Encoder
     protocol: Protocol
-    runtime: Runtime
+    batching: Batching
     planned_steps: int
     on_step: StepObserver
-    padding: Padding = field(default_factory=Padding)
+    at_rest: Callable[[int], None] = lambda done: None
+    late: bool = False
     counts: TrainCounts = field(default_factory=TrainCounts)
     forward_model: Any = None
+    accumulator: Accumulator = field(init=False)
     scheduled: int = 0  # steps that moved the learning-rate schedule on: all but rehearsal
     rate: float = 0.0
-    tokens: int = NO_LIMIT  # padded ones that a micro-batch may have
-    fits: int = NO_LIMIT  # examples for which memory was enough
+    waiting: Callable[[], None] | None = None  # tells of the last step, whose numbers are not read yet
     others: dict[Example, tuple[Encoded, EncodingCounts]] = field(default_factory=dict)  # what methods add to batches
     passes: PassCounter = field(default_factory=PassCounter)
     own: frozenset[Example] | None = None  # of the stream, to tell what a method brings besides
 
     def prepare(self) -> None:
         """Wrap the model for several devices, and make the optimizer."""
+        self.late = self.run.device.type == "cuda"
         self.passes.watch(self.run.model)
         self.forward_model = self.accelerator.prepare_model(self.run.model)
+        self.accumulator = Accumulator(self.accelerator, self.method, self.run, self.batching, self.forward_model)
         self.make_optimizer()
 
     def make_optimizer(self) -> None:
@@ -152,7 +130,7 @@ class Trainer:
             RunError: the loss is no longer a number.
         """
         encoded = self._encode(data, label=experience.task)
-        self.tokens = self._room(encoded)
+        self.accumulator.make_room(encoded)
         epochs = range(experience.epochs)
         plan = [step for epoch in epochs for step in self._steps(len(encoded), "data", experience.index, epoch)]
         if not start:
@@ -167,7 +145,7 @@ class Trainer:
     def rehearse(self, experience: Experience, data: Sequence[Example], *, start: int = 0) -> None:
         """One epoch over what the method wants trained after an experience, at the learning rate reached."""
         encoded = self._encode(data, label=f"rehearsal after {experience.task}")
-        self.tokens = self._room(encoded)
+        self.accumulator.make_room(encoded)
         plan = self._steps(len(encoded), "rehearsal", experience.index)
         if not start:
             self._note_strangers(experience.task, data)
@@ -223,7 +201,9 @@ class Trainer:
     @contextlib.contextmanager
     def _training(self) -> Iterator[None]:
         self.forward_model.train()
-        yield
+        with compiled(self.run.model, wanted=self.batching.runtime.compile):
+            yield
+        self.settle()
         self.forward_model.eval()
 
     def learning_rate(self, *, done: int, total: int) -> float:
@@ -251,92 +231,52 @@ class Trainer:
         if not examples:
             self._pass_over(rate=rate, done=done)
             return
-        num_answer = sum(one.num_answer for one in examples)
-        loss = self._accumulate(examples, num_answer=num_answer)
-        value = divergence.finite_loss(loss.item(), step=run.step + 1)
+        loss = self.accumulator.gradient(examples)
+        reading = Reading(run.model, step=run.step + 1, late=self.late)
+        reading.take_loss(loss)
         self.method.after_backward(run)
-        norm = self._clip(loss=value)
+        norm = reading.take_norm()
+        torch.nn.utils.clip_grads_with_norm_(run.model.parameters(), self.protocol.max_grad_norm, norm)
         optimizer.step()
         run.step += 1
         self.method.after_step(run)
         optimizer.zero_grad(set_to_none=True)
-        self._count(examples, num_answer)
-        self.on_step(StepDone(run.step, done, value, rate, sum(len(one.ids) for one in examples), norm))
+        self._count(examples)
+        reading.send()
+        before, self.waiting = self.waiting, partial(self._tell, reading, done, rate, sum(len(e.ids) for e in examples))
+        if before is not None:
+            before()
+        if not self.late:
+            self.settle()
+        self.at_rest(done)
+
+    def _tell(self, reading: Reading, done: int, rate: float, tokens: int) -> None:
+        loss, norm = reading.read()
+        self.on_step(StepDone(reading.step, done, loss, rate, tokens, norm))
+
+    def settle(self) -> None:
+        """Read what is still on its way, and tell of it.
+
+        Raises:
+            RunError: a loss or gradient is no number.
+        """
+        before, self.waiting = self.waiting, None
+        if before is not None:
+            before()
 
     def _pass_over(self, *, rate: float, done: int) -> None:
         """A step that a method gave nothing to train on: no weight and no moment changes."""
         task = self.run.experience.task if self.run.experience else "training"
         self.run.warn(f"{task}: steps without anything to train on")
+        self.settle()
         self.run.step += 1
         self.on_step(StepDone(self.run.step, done, 0.0, rate, 0, 0.0))
+        self.at_rest(done)
 
-    def _clip(self, *, loss: float) -> float:
-        """To the protocol's norm, in two steps, as clipping by a norm that is no number would spoil every gradient.
-
-        Returns:
-            The norm before.
-        """
-        model, most = self.run.model, self.protocol.max_grad_norm
-        norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
-        value = norm.item()
-        divergence.check_norm(value, model, loss=loss, step=self.run.step + 1)
-        torch.nn.utils.clip_grads_with_norm_(model.parameters(), most, norm)
-        return value
-
-    def _accumulate(self, examples: Sequence[Encoded], *, num_answer: int) -> torch.Tensor:
-        """The step's gradients, and its loss; where memory is not enough, with smaller micro-batches from here on."""
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-
-        def attempt(size: int) -> torch.Tensor:
-            self.fits = size
-            self.forward_model.zero_grad(set_to_none=True)
-            cut = {"size": size, "alike": not self.padding.training, "tokens": self.tokens}
-            shares = micro_batches(examples, rank=rank, world=world, **cut)
-            loss = torch.zeros((), device=self.run.device)
-            for number, share in enumerate(shares):
-                with self._no_sync(unless=number == len(shares) - 1):
-                    one = share or [examples[0]]
-                    loss += self._backward(one, scale=world / num_answer, empty=not share, step=examples)
-            return loss
-
-        size = min(self.runtime.micro_batch, self.fits)
-        if world == 1:
-            return memory.shrinking(size, attempt, warn=self.run.warn)
-        return cast("torch.Tensor", self.accelerator.reduce(attempt(size), reduction="mean"))
-
-    def _room(self, encoded: Sequence[Encoded]) -> int:
-        """Tokens that a micro-batch may have."""
-        width = max((len(one.ids) for one in encoded), default=1)
-        recomputed = self.runtime.gradient_checkpointing
-        return memory.room(self.run.model, self.run.device, width=width, recomputed=recomputed)
-
-    def _backward(
-        self, share: Sequence[Encoded], *, scale: float, empty: bool, step: Sequence[Encoded]
-    ) -> torch.Tensor:
-        """Add one micro-batch's gradient; returns its part of the step's loss."""
-        batch = collate(share, pad=self.encoder.pad, device=self.run.device)
-        self.run.rows, self.run.row_tasks = tuple(share), tuple(one.task for one in share)
-        part = len(share) / len(step) * self.accelerator.num_processes  # of a mean over the step's rows
-        with autocast(self.protocol, self.run.device):
-            output = forward(self.forward_model, batch)
-            own = self.method.own_loss(self.run, batch, output)
-            loss = output.loss(batch["targets"], weights=_weights(share, batch)) * scale if own is None else own * part
-            extra = None if empty else self.method.extra_loss(self.run, batch, output)
-        if extra is not None:
-            loss = loss + extra * part
-        loss = loss * 0.0 if empty else loss
-        loss.backward()
-        self.run.rows = ()
-        return loss.detach()
-
-    def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
-        """Devices exchange gradients once a step, after the last micro-batch."""
-        return contextlib.nullcontext() if unless else self.accelerator.no_sync(self.forward_model)
-
-    def _count(self, examples: Sequence[Encoded], num_answer: int) -> None:
+    def _count(self, examples: Sequence[Encoded]) -> None:
         self.counts.steps += 1
         self.counts.examples += len(examples)
-        self.counts.answer_tokens += num_answer
+        self.counts.answer_tokens += sum(one.num_answer for one in examples)
         self.counts.tokens += sum(len(one.ids) for one in examples)
 
 
@@ -344,11 +284,3 @@ def _told(counts: EncodingCounts, label: str) -> dict[str, int]:
     """Warnings of the record, with their counts."""
     found = {what: getattr(counts, name) for name, what in COUNTED.items()}
     return {f"{label}: training examples {what}": number for what, number in found.items() if number}
-
-
-def _weights(rows: Sequence[Encoded], batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-    """Of each answer token, where a row has another than 1."""
-    if all(one.weight == 1.0 for one in rows):
-        return None
-    weights = batch["weights"]
-    return weights.repeat_interleave(torch.tensor([one.num_answer for one in rows], device=weights.device))

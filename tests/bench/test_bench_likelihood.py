@@ -87,7 +87,7 @@ def seconds(way, *args):
 @pytest.mark.parametrize("single", [True, False], ids=["letters", "sentences"])
 def test_five_shot_questions_are_asked_in_a_quarter_of_the_time(benchmark, one_thread, folder, single):
     trainer = small.make_trainer(folder, max_prompt_tokens=4096)
-    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime)
+    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.batching.runtime)
     model = trainer.run.model.eval()
     asked = likelihood.encode(evaluator.encoder, questions(single=single), window=4096)
     shared(evaluator, model, asked)  # with the check of the cache

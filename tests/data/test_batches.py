@@ -62,6 +62,19 @@ def test_batches_keep_to_their_limits(lengths, size, alike, tokens):
             assert not alike or len(set(widths)) == 1
 
 
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(1, 6), st.integers(1, 40))
+def test_packed_batches_have_the_sum_of_their_lengths(lengths, size, tokens):
+    ordered = sorted(lengths)
+    batches = cut(ordered, size=size, tokens=tokens, packed=True)
+    assert [index for batch in batches for index in batch] == list(range(len(lengths)))
+    sums = [sum(ordered[index] for index in batch) for batch in batches]
+    assert all(
+        len(batch) <= size and (len(batch) == 1 or held <= tokens) for batch, held in zip(batches, sums, strict=True)
+    )
+    for batch, held, after in zip(batches, sums, batches[1:], strict=False):
+        assert len(batch) == size or held + ordered[after[0]] > tokens, "no batch has room for what begins the next"
+
+
 def test_a_padded_batch_by_hand():
     batch = collate(THREE, pad=0)
     none = IGNORE
@@ -93,6 +106,19 @@ def test_any_batch_has_its_loss_on_the_answers_alone(step, pad):
     places = torch.stack([batch["places"] // real.numel(), batch["places"] % real.numel()], dim=1).tolist()
     rows = enumerate(step)
     assert places == [[row, i - 1] for row, one in rows for i in range(len(one.ids) - one.num_answer, len(one.ids))]
+
+
+@given(st.lists(encoded, min_size=1, max_size=6))
+def test_a_packed_batch_predicts_the_same_tokens_and_shows_the_same_rows(step):
+    batch, rows = collate(step, pad=0, packed=True), collate(step, pad=0)
+    assert all(torch.equal(batch[name], tensor) for name, tensor in rows.items())
+    ids = batch["packed_ids"][0]
+    assert ids.tolist() == [token for one in step for token in one.ids]
+    assert torch.equal(ids[batch["packed_places"] + 1], batch["targets"])
+    before = batch["input_ids"].flatten()[batch["places"]]
+    assert torch.equal(ids[batch["packed_places"]], before)
+    for one, start in zip(step, batch["packed_bounds"].tolist(), strict=False):
+        assert batch["packed_positions"][0, start : start + len(one.ids)].tolist() == list(range(len(one.ids)))
 
 
 def test_prompts_are_padded_on_the_left():

@@ -36,7 +36,9 @@ def endings(llama, tmp_path):
 
 def evaluator_of(folder, *, eval_batch=64, **protocol):
     trainer = small.make_trainer(folder, runtime={"eval_batch": eval_batch}, **protocol)
-    return Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime), trainer.run.model
+    return Evaluator(
+        trainer.accelerator, trainer.encoder, trainer.protocol, trainer.batching.runtime
+    ), trainer.run.model
 
 
 def one_by_one(evaluator, model, examples):
@@ -134,7 +136,7 @@ def test_long_prompts_are_asked_by_their_end(llama):
 @pytest.mark.parametrize("micro_batch", [1, 3, 16])
 def test_the_mean_loss_is_that_of_the_answer_tokens(folder, micro_batch):
     trainer = small.make_trainer(folder, runtime={"micro_batch": micro_batch})
-    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime)
+    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.batching.runtime)
     examples, model = small.examples(7), trainer.run.model
     encoded, _ = evaluator.encoder.examples(examples)
     model.eval()
@@ -291,6 +293,6 @@ def test_a_model_trained_until_its_loss_is_nil_scores_one(kind, tmp_path):
     trainer = small.make_trainer(folder, epochs=40, learning_rate=1e-2, global_batch=4)
     trainer.train(Experience(index=1, task="own/word", epochs=40), TrainingData(records, name="own/word"))
     assert trainer.on_step.losses[-1] < 0.05
-    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime)
+    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.batching.runtime)
     found = evaluator.predict(trainer.run.model, records, max_new_tokens=16)
     assert [one.prediction for one in found] == [one.answer for one in records]

@@ -60,7 +60,7 @@ def test_losses_and_training_steps(trainer, heard):
     ((told, rows),) = heard
     assert (sorted(told), rows) == (sorted(asked_of(trainer, examples)), 5)
     rows = trainer.encoder.examples(examples)[0]
-    trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows))
+    trainer.accumulator.gradient(rows)
     ordered = sorted(rows, key=lambda one: len(one.ids))
     assert heard.pop() == (tuple(one.ids[: -one.num_answer] for one in ordered), 5)
 

@@ -41,7 +41,7 @@ def test_no_mask_in_training_and_never_cudnn_with_one(request, kind, calls, prec
     trainer.train(Experience(index=1, task="own/word", epochs=1), examples)
     trainer.run.gradients(examples)
     trainer.run.loss(examples).backward()
-    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.runtime)
+    evaluator = Evaluator(trainer.accelerator, trainer.encoder, trainer.protocol, trainer.batching.runtime)
     evaluator.mean_loss(trainer.run.model, examples)
     assert len(calls) > 20
     assert not any(mask for mask, _ in calls), "padding stands behind all that is read"

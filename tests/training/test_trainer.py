@@ -507,7 +507,7 @@ def test_weights_multiply_the_losses_of_their_rows(llama, micro_batch):
     rows = trainer.run.encode(some, [one.answer for one in some], weights=weights)
     each = [-one.sum() for one in trainer.run.logprobs(some, [one.answer for one in some])]
     wanted = sum(w * one for w, one in zip(weights, each, strict=True)) / sum(one.num_answer for one in rows)
-    found = trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows))
+    found = trainer.accumulator.gradient(rows)
     torch.testing.assert_close(found, wanted.detach())
 
 
@@ -526,9 +526,7 @@ def test_a_loss_of_its_own_is_a_mean_over_the_rows_however_the_step_is_cut(llama
     each = trainer.run.logprobs(some, [one.answer for one in some])
     wanted = -torch.stack([one.mean() for one in each]).mean()
     rows = trainer.encoder.examples(some)[0]
-    torch.testing.assert_close(
-        trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows)), wanted.detach()
-    )
+    torch.testing.assert_close(trainer.accumulator.gradient(rows), wanted.detach())
 
 
 class Nothing(Method):

@@ -11,7 +11,8 @@ import torch
 
 from clbench.base.errors import UnknownNameError
 from clbench.data.tokenising import Encoder
-from clbench.spec.protocol import Protocol
+from clbench.spec.protocol import Protocol, Runtime
+from clbench.training.batching import Batching
 from clbench.training.losses import Losses
 from clbench_avalanche.benchmark import benchmark
 from clbench_avalanche.tokens import CausalLM, collator
@@ -79,7 +80,8 @@ def test_the_generated_trace_stream(avalanche_package):
 def test_the_loss_is_clbenchs():
     examples, encoder = small.examples(4), Encoder(small.byte_level(), max_prompt=64, max_answer=8)
     model = small.make_llama(320).eval()
-    ours = Losses(model, encoder=encoder, protocol=Protocol(), device="cpu", micro_batch=4).loss(examples)
+    batching = Batching(model, encoder.pad, Protocol(), Runtime(), torch.device("cpu"))
+    ours = Losses(model, encoder=encoder, protocol=Protocol(), device="cpu", batching=batching).loss(examples)
     items = [[one, 7] for one in encoder.examples(examples)[0]]
     x, y, t = collator(pad=encoder.pad)(items)
     theirs = torch.nn.CrossEntropyLoss()(CausalLM(model)(x.to("cpu")), y)

@@ -162,7 +162,7 @@ def test_without_a_pull_the_loss_is_that_of_the_answers_alone(llama):
         trainer = trainer_of(llama, pull=strength)
         rows = trainer.encoder.examples(small.examples(4))[0]
         trainer.forward_model.train()
-        total = trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows)).item()
+        total = trainer.accumulator.gradient(rows).item()
         losses[strength] = total
         queries = features(trainer.run, [one.ids[: -one.num_answer] for one in rows], how="last")
         apart = distances(queries, trainer.run.model.get_submodule(PLACE).keys)

@@ -26,7 +26,7 @@ def gradients(llama, method, *, micro_batch=16):
     method.before_experience(trainer.run, ONE)
     rows = trainer.encoder.examples(small.examples(8))[0]
     trainer.forward_model.train()
-    trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows))
+    trainer.accumulator.gradient(rows)
     heard = {}
     for module in trainer.run.model.modules():  # the layers' own outputs, by another way
         if isinstance(module, torch.nn.Linear):

@@ -14,7 +14,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         name="loramoe",
         target="clbench_loramoe.method:Loramoe",
         summary="low-rank experts beside the frozen feed-forward layers, mixed by routers and balanced by task type",
-        capabilities=frozenset({"changes_model", "adds_loss", "freezes_base"}),
+        capabilities=frozenset({"changes_model", "adds_loss", "freezes_base", "sees_rows"}),
         source="Dou et al., LoRAMoE: Alleviate World Knowledge Forgetting in Large Language Models via MoE-Style "
         "Plugin, ACL 2024, arXiv:2312.09979",
     )

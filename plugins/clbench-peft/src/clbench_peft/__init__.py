@@ -77,7 +77,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         name="migu",
         target="clbench_peft.migu:Migu",
         summary="updates only the units of each linear layer that speak loudest; with an adapter or without",
-        capabilities=frozenset({"edits_gradients"}),
+        capabilities=frozenset({"edits_gradients", "sees_rows"}),
         source="Du et al., Unlocking Continual Learning Abilities in Language Models, EMNLP Findings 2024, "
         "arXiv:2406.17245",
     )
