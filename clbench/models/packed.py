@@ -158,7 +158,7 @@ def _varying(
 
     q, k, v = (one[0].transpose(0, 1) for one in (query, key, value))
     with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-        return varlen.varlen_attn(
+        output = varlen.varlen_attn(
             q,
             k,
             v,
@@ -170,3 +170,5 @@ def _varying(
             window_size=(-1, 0),
             enable_gqa=q.shape[1] != k.shape[1],
         )
+    assert not isinstance(output, tuple)
+    return output

@@ -55,7 +55,7 @@ class Form:
             rows: examples a pass at most, where memory asks for fewer.
             share: `rank` and `world` of a device, for its part of the step.
         """
-        how = {"alike": self.alike, "tokens": self.tokens, "packed": self.packed}
+        how: dict[str, Any] = {"alike": self.alike, "tokens": self.tokens, "packed": self.packed}
         return micro_batches(step, size=min(self.rows, rows), **how, **share)
 
     def largest(self, step: Sequence[Encoded]) -> int:
