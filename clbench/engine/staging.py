@@ -56,7 +56,7 @@ def stage(
     scorer: Callable[[str], ScorerSpec],
     warnings: dict[str, int],
     on_step: Callable[[StepDone], None],
-    at_rest: Callable[[int], None],
+    at_rest: Callable[[int], None] = lambda done: None,
 ) -> Stage:
     """The method takes over a base model.
 

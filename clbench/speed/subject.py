@@ -12,7 +12,9 @@ from clbench.engine.session import prepare
 from clbench.engine.staging import Stage, stage
 from clbench.evaluation.evaluator import Evaluator
 from clbench.methods.method import Experience
+from clbench.models import packed
 from clbench.models.loading import LoadedModel, load_tokenizer
+from clbench.models.padding import Padding
 from clbench.plugins.registry import Registry
 from clbench.speed import lengths, shapes
 
@@ -84,7 +86,7 @@ def take(
     made = stage(
         config,
         method=method,
-        loaded=LoadedModel(model, tokenizer),
+        loaded=LoadedModel(model, tokenizer, padding=Padding(packing=packed.ANY)),  # of Llama's shapes
         protocol=protocol,
         accelerator=accelerator,
         evaluator=evaluator,

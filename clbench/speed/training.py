@@ -11,6 +11,7 @@ from clbench.speed import timing
 from clbench.speed.figure import Figure
 from clbench.speed.steps import tell
 from clbench.speed.subject import Subject
+from clbench.training.batching import ROWS
 from clbench.training.losses import autocast
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _bare(subject: Subject, steps: Sequence[Sequence[Encoded]]) -> Callable[[], 
     import torch
     import torch.nn.functional as F  # noqa: N812
 
-    run, pad, size = subject.stage.run, subject.evaluator.encoder.pad, subject.config.runtime.micro_batch
+    run, pad, size = subject.stage.run, subject.evaluator.encoder.pad, subject.config.runtime.micro_batch or ROWS
     model: Any = run.model
     optimizer = torch.optim.AdamW(model.parameters(), lr=run.protocol.learning_rate)
     ready = [
@@ -87,7 +88,7 @@ def _transformers(subject: Subject, steps: Sequence[Sequence[Encoded]]) -> Calla
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
     run, pad = subject.stage.run, subject.evaluator.encoder.pad
-    size = min(len(steps[0]), subject.config.runtime.micro_batch)
+    size = min(len(steps[0]), subject.config.runtime.micro_batch or ROWS)
     arguments = TrainingArguments(
         output_dir=tempfile.mkdtemp(prefix="clbench-bench-"),
         per_device_train_batch_size=size,

@@ -89,7 +89,7 @@ def test_the_loss_has_both_penalties_from_the_second_task_on(llama):
     run, method = trainer.run, trainer.method
     batch = small.examples(4, task=TASKS[1])
     rows = trainer.encoder.examples(batch)[0]
-    total = lambda: trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows)).item()  # noqa: E731
+    total = lambda: trainer.accumulator.gradient(rows).item()  # noqa: E731
     trainer.forward_model.train()
     assert total() == pytest.approx(run.loss(batch).item(), rel=1e-5)
     learn(trainer, ONE)

@@ -165,7 +165,7 @@ def test_the_loss_has_the_past_attention_and_the_past_does_not_move(learned):
     kept = copy.deepcopy(method._mixing.kept)
     rows = trainer.encoder.examples(records(TASKS[2], 4))[0]
     trainer.forward_model.train()
-    total = trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows)).item()
+    total = trainer.accumulator.gradient(rows).item()
     run.model.eval()
     terms = []
     with torch.no_grad():

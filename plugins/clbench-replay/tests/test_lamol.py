@@ -55,7 +55,7 @@ def test_the_loss_is_the_answers_mean_and_lambda_times_the_records(trainer):
     rows = method.batch_data(run, batch)
     assert len(rows) == 8
     trainer.forward_model.eval()
-    found = trainer._accumulate(rows, num_answer=sum(one.num_answer for one in rows))
+    found = trainer.accumulator.gradient(rows)
 
     def mean(pairs):
         parts = []
