@@ -47,16 +47,20 @@ class Form:
     alike: bool = False
     packed: bool = False
 
-    def cut(self, step: Sequence[Encoded], *, rows: int = NO_LIMIT, **share: int) -> list[list[Encoded]]:
+    def cut(
+        self, step: Sequence[Encoded], *, rows: int = NO_LIMIT, rank: int = 0, world: int = 1
+    ) -> list[list[Encoded]]:
         """The passes of one step.
 
         Args:
             step: its examples.
             rows: examples a pass at most, where memory asks for fewer.
-            share: `rank` and `world` of a device, for its part of the step.
+            rank: of the device, for its part of the step.
+            world: devices.
         """
-        how: dict[str, Any] = {"alike": self.alike, "tokens": self.tokens, "packed": self.packed}
-        return micro_batches(step, size=min(self.rows, rows), **how, **share)
+        how = {"alike": self.alike, "packed": self.packed}
+        size = min(self.rows, rows)
+        return micro_batches(step, size=size, tokens=self.tokens, rank=rank, world=world, **how)
 
     def largest(self, step: Sequence[Encoded]) -> int:
         """Examples of the largest pass."""
