@@ -378,7 +378,7 @@ class Exhaust(Method):
 
 @pytest.mark.parametrize(
     ("method", "complaint"),
-    [(Diverge, r"the loss is nan at optimizer step 5"), (Exhaust, r"out of memory: lower runtime\.micro_batch")],
+    [(Diverge, r"the loss is nan at optimizer step 5"), (Exhaust, r"out of memory: lower runtime\.micro_tokens")],
 )
 def test_a_run_that_fails_says_why_and_leaves_no_row(run, home, call, method, complaint):
     with pytest.raises(RunError, match=complaint):
