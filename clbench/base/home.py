@@ -1,6 +1,6 @@
 """Where clbench keeps things: `$CLBENCH_HOME`, if set, holds all of it.
 
-Without it, runs and boards go to the present folder; registered data, kept models, answers and rows to the user's own.
+Without it, runs and boards go to the present folder; data, models, answers, rows and hashes to the user's own.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def answers_dir() -> Path:
 def rows_dir() -> Path:
     """Folder of base models' rows of R, by content."""
     return _kept() / "rows"
+
+
+def hashes_dir() -> Path:
+    """Folder of hashes of large files, by path."""
+    return _kept() / "hashes"
 
 
 def _kept() -> Path:

@@ -46,8 +46,11 @@ class Signature(Part):
 
 
 def content_hash(record: Record) -> str:
-    """Of what a record says, however it is written."""
-    return digest(record.model_dump(mode="json"))
+    """Of what a record says, however it is written; what older records could not say is left out where it is empty."""
+    told = record.model_dump(mode="json")
+    later = {"spent": {}, "share_of_peak": None}
+    told["costs"] = {key: one for key, one in told["costs"].items() if key not in later or one != later[key]}
+    return digest(told)
 
 
 def signatures_path(record: Path) -> Path:

@@ -63,7 +63,8 @@ class Values:
             return run.numbers.get(key)
         family, _, rest = key.partition(".")
         if family == "cost":
-            return float(getattr(run.costs, rest))
+            value = run.costs.spent.get(rest.removeprefix("spent.")) if "." in rest else getattr(run.costs, rest)
+            return None if value is None else float(value)
         if family == "footprint":
             return float(getattr(run.footprint, rest))
         if family == "drift":
@@ -121,6 +122,8 @@ def _amount(key: str, value: float) -> str:
             if value >= size:
                 return f"{value / size:.1f} {unit}"
         return f"{value:.0f} B"
-    if key.endswith(("_seconds", "extra_passes")):
+    if key.endswith(("_seconds", "extra_passes")) or ".spent." in key:
         return f"{value:.1f}"
+    if key.endswith("share_of_peak"):
+        return f"{value:.1%}"
     return f"{value:,.0f}"

@@ -76,5 +76,6 @@ def show(
         output.print_json({**shown, "corpus_scores": corpus if isinstance(corpus, str) else [*map(asdict, corpus)]})
     else:
         results.print_record(record, bwt=bwt)
+        results.print_spent(record)
         for line in corpus_lines(corpus):
             output.console().print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,7 @@
-"""Seconds of training and of evaluation, over all interruptions."""
+"""Seconds of training and of evaluation, all that is inside them included, over all interruptions.
+
+Where each second went is `base.spending`'s; what a run carries of both is here.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,12 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
+
+from clbench.base import spending
+from clbench.base.spending import Kind
+
+KINDS: dict[str, Kind] = {"train": "training", "eval": "evaluation"}
 
 
 @dataclass(slots=True)
@@ -35,8 +44,9 @@ class Clock:
         return tokens / (now - before) if before is not None and now > before else None
 
     @contextlib.contextmanager
-    def running(self, kind: str) -> Iterator[None]:
+    def running(self, kind: Literal["train", "eval"]) -> Iterator[None]:
         """Count what happens inside."""
         self._running, self._stepped = (kind, time.perf_counter()), None
-        yield
+        with spending.on(KINDS[kind]):
+            yield
         self.seconds, self._running = self.now(), None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.base import seeding
 from clbench.base.hashing import digest
 from clbench.base.progress import Progress
-from clbench.engine.resume import Checkpointer, StopSignal
+from clbench.engine.resume import StopSignal
 from clbench.engine.staging import UNSAVED, is_sharded
 from clbench.evaluation.guards import SHARDED
 from clbench.methods.methodspec import UNPACKAGED
@@ -20,6 +20,7 @@ from clbench.plugins.registry import Registry
 from clbench.runs import provenance
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
+from clbench.runs.saving import Checkpointer
 
 if TYPE_CHECKING:
     import torch
@@ -61,12 +62,15 @@ class Fixed:
         self.registry.plugins.emit(hook, run_id=self.run_dir.run_id, **values)
 
     def check_stop(self) -> None:
-        """End here if that was asked for; called where everything is saved.
+        """End here if that was asked for, or a checkpoint could not be written; called where everything is saved.
 
         Raises:
             KeyboardInterrupt: it was.
+            RecordError: the folder cannot be written.
         """
+        self.checkpointer.check()
         if self.stop.requested:
+            self.checkpointer.wait()
             raise KeyboardInterrupt(f"run {self.run_dir.run_id} is saved; the same command continues it")
 
     def load_model(self, device: torch.device) -> LoadedModel:
@@ -87,6 +91,8 @@ class Fixed:
 def fix(config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, stop: StopSignal) -> Fixed:
     """All that is known before anything is loaded."""
     found = {**_provenance(config), "model_files": dict(config.model.files), "arithmetic": device.arithmetic()}
+    if driver := device.driver(config.runtime.device):
+        found["driver"] = driver
     checkpointer = Checkpointer(
         run_dir.checkpoints,
         identity={"run": run_dir.run_id, **provenance.identity(found)},

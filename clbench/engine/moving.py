@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clbench.base import spending
 from clbench.engine.clock import Clock
 from clbench.engine.resume import Cursor
 from clbench.engine.scorekeeper import Scorekeeper
@@ -56,6 +57,7 @@ class Moving:
             "scores": self.scores.state_dict(),
             "guards": self.guards.state_dict(),
             "seconds": self.clock.now(),
+            "spent": spending.present().now(),
             "generated_tokens": self.evaluator.tokens,
         }
 
@@ -65,6 +67,7 @@ class Moving:
         self.scores.load_state_dict(state["scores"])
         self.guards.load_state_dict(state["guards"])
         self.clock.seconds, self.evaluator.tokens = dict(state["seconds"]), state["generated_tokens"]
+        spending.present().add(state["spent"])
 
     def begin_anew(self, stage: Stage) -> None:
         """Another stage, from the base model on; what was counted and noted goes on."""

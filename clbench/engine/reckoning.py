@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from clbench.base import spending
 from clbench.base.errors import RunError, pydantic_line
 from clbench.boards.probechange import probe_changes
 from clbench.engine.scorekeeper import Scorekeeper
@@ -21,6 +22,7 @@ from clbench.runs.strict import storable
 
 if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Evaluator
+    from clbench.spec.protocol import Precision
     from clbench.training.trainer import Trainer
 
 
@@ -74,7 +76,7 @@ def make_record(
         ceilings=dict(ceilings),
         overlap={name: OverlapPart.model_validate(one) for name, one in overlaps(config).items()},
         drift=storable(drift),
-        costs=_costs(trainer, evaluator, seconds, peak_memory=peak_memory),
+        costs=_costs(trainer, evaluator, seconds, peak_memory=peak_memory, precision=config.plan.protocol.precision),
         footprint=_footprint(trainer, config),
         warnings=secrets.scrub(run.warnings),
         notes=secrets.scrub(run.notes),
@@ -82,8 +84,11 @@ def make_record(
     )
 
 
-def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float], *, peak_memory: int) -> Costs:
-    counts, where = trainer.counts, trainer.run.device
+def _costs(
+    trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float], *, peak_memory: int, precision: Precision
+) -> Costs:
+    counts, where, number = trainer.counts, trainer.run.device, trainer.accelerator.num_processes
+    done = device.training_flops(trainer.run.model, counts.tokens) / number
     return Costs(
         train_seconds=round(seconds["train"], 3),
         eval_seconds=round(seconds["eval"], 3),
@@ -94,7 +99,9 @@ def _costs(trainer: Trainer, evaluator: Evaluator, seconds: Mapping[str, float],
         sampled_tokens=trainer.run.sampled,
         peak_memory_bytes=peak_memory,
         device=device.device_name(where),
-        world_size=trainer.accelerator.num_processes,
+        world_size=number,
+        spent={kind: round(value, 3) for kind, value in spending.present().now().items()},
+        share_of_peak=device.share_of_peak(where, flops=done, seconds=seconds["train"], precision=precision),
     )
 
 

@@ -1,20 +1,13 @@
-"""Where a run stands, when it is saved, and how it is stopped: what exact resumption needs besides the state itself."""
+"""Where a run stands, and how it is stopped: what exact resumption needs besides the state itself."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from clbench.spec.protocol import Runtime
-
-_PATIENCE = 40  # saving takes at most a fortieth of the time between two saves
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,44 +23,6 @@ class Cursor:
     row: int = 0
     stage: Literal["train", "rehearse", "measure"] = "measure"
     done: int = 0
-
-
-class Checkpointer:
-    """Saves a run's state when it is time, and finds it again.
-
-    Args:
-        folder: `checkpoints/` of the run.
-        identity: what a run must be to continue from what is there.
-        runtime: how often.
-        writable: off in all processes of a run but the first.
-    """
-
-    def __init__(self, folder: Path, *, identity: Mapping[str, Any], runtime: Runtime, writable: bool) -> None:
-        self.folder, self.identity, self.runtime, self.writable = folder, identity, runtime, writable
-        self.saved_at = time.monotonic()
-        self.cost = 0.0
-
-    def load(self, *, say: Callable[[str], None]) -> dict[str, Any] | None:
-        """The newest state that is whole; see `checkpoint.load`."""
-        from clbench.runs import checkpoint
-
-        return checkpoint.load(self.folder, identity=self.identity, say=say)
-
-    def due(self, step: int) -> bool:
-        """Whether this optimizer step is to be saved."""
-        if self.runtime.checkpoint_steps is not None:
-            return step % self.runtime.checkpoint_steps == 0
-        return time.monotonic() - self.saved_at >= max(self.runtime.checkpoint_seconds, _PATIENCE * self.cost)
-
-    def save(self, cursor: Cursor, state: Mapping[str, Any]) -> None:
-        """Write one."""
-        from clbench.runs import checkpoint
-
-        began = time.monotonic()
-        if self.writable:
-            checkpoint.save(self.folder, {"cursor": asdict(cursor), **state}, identity=self.identity)
-        self.saved_at = time.monotonic()
-        self.cost = self.saved_at - began
 
 
 class StopSignal:

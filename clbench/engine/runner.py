@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clbench.base import home
+from clbench.base import home, spending
 from clbench.base.errors import ClbenchError, DivergedError, RunError
 from clbench.base.hashing import digest
 from clbench.base.progress import Progress
@@ -69,11 +69,14 @@ def execute(
     try:
         with stop_signal() as stop:
             runner = Runner(fix(config, run_dir=run_dir, registry=registry, progress=progress, stop=stop))
-            for episode in runner.take_up(fresh=fresh):
-                runner.train(episode)
-                runner.save(Cursor(episode.row))
-                runner.measure(episode.row)
-            return runner.close()
+            with runner.fixed.checkpointer.closing():
+                with spending.on("reading"):
+                    left = runner.take_up(fresh=fresh)
+                for episode in left:
+                    runner.train(episode)
+                    runner.save(Cursor(episode.row))
+                    runner.measure(episode.row)
+                return runner.close()
     except BaseException as error:
         reason = str(error) if isinstance(error, ClbenchError) else f"{type(error).__name__}: {error}"
         if run_dir.path.is_dir():
@@ -86,6 +89,8 @@ def execute(
                 f"out of memory: lower runtime.micro_tokens or runtime.eval_batch by --set ({reason[:120]})"
             ) from error
         raise
+    finally:
+        spending.present().begin()  # what a process has spent before its first run counts in that one
 
 
 class Runner:
@@ -190,6 +195,7 @@ class Runner:
             progress=fixed.progress,
             warnings=self.warnings,
             on_batch=fixed.check_stop,
+            on_row=fixed.checkpointer.wait,
             base=self.base_row,
         )
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
@@ -242,7 +248,8 @@ class Runner:
         if resumed and self.start.stage == "measure":
             return
         if episode.from_base and self.moving.stage.run.step and not resumed:
-            loaded = self.fixed.load_model(self.devices.device)
+            with spending.on("reading"):
+                loaded = self.fixed.load_model(self.devices.device)
             self.moving.begin_anew(self._stage(self._new_method(), loaded, self.moving.evaluator))
         start = self.start if resumed else Cursor(episode.row, "train")
         lesson.learn(self.fixed, self.moving, episode, start=start, inside=self.inside if resumed else None)
@@ -270,12 +277,15 @@ class Runner:
     # --- save, measure, close
 
     def save(self, cursor: Cursor) -> None:
-        """A checkpoint, from which the same command goes on exactly."""
+        """A checkpoint, from which the same command goes on exactly; it is written while the run goes on."""
         if self.devices.sharded:
             return
-        self.fixed.checkpointer.save(cursor, {**self.moving.state_dict(), "provenance": self.fixed.provenance})
-        if self.fixed.run_dir.writable:
-            drop_drafts(self.fixed.run_dir.path, before=cursor.row)
+        fixed, keeper = self.fixed, self.fixed.checkpointer
+        tidied = partial(drop_drafts, fixed.run_dir.path, before=cursor.row)
+        where = {"cursor": dataclasses.asdict(cursor), "provenance": fixed.provenance}
+        keeper.save({**where, **self.moving.state_dict()}, then=tidied)
+        if keeper.foreground:
+            self.moving.stage.run.note("saving", keeper.foreground)
 
     def measure(self, row: int) -> None:
         """One row of R, where it is due."""
@@ -310,6 +320,7 @@ class Runner:
     def close(self) -> Record:
         """The record; what only an unfinished run needs goes."""
         fixed, moving, run_dir = self.fixed, self.moving, self.fixed.run_dir
+        fixed.checkpointer.wait()
         moving.scores.complete()
         peak = device.peak_memory(self.devices.device)
         record = make_record(

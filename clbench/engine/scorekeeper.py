@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from clbench.base import spending
 from clbench.base.progress import Progress
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
@@ -57,6 +58,7 @@ class Scorekeeper:
         progress: of the evaluation.
         warnings: message to count, shared with the run; empty and truncated answers are counted here.
         on_batch: called after each batch of answers; it may raise to stop.
+        on_row: called before a row is said to be measured; it may wait, or raise to stop.
         base: row 0 as other runs have measured it; None: it is measured.
     """
 
@@ -70,11 +72,13 @@ class Scorekeeper:
         progress: Progress,
         warnings: dict[str, int],
         on_batch: Callable[[], None] = lambda: None,
+        on_row: Callable[[], None] = lambda: None,
         base: BaseRow | None = None,
     ) -> None:
         self.base = base
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
-        self.scorer, self.progress, self.warnings, self.on_batch = scorer, progress, warnings, on_batch
+        self.scorer, self.progress, self.warnings = scorer, progress, warnings
+        self.on_batch, self.on_row = on_batch, on_row
         names = [task.name for task in config.plan.tasks]
         self.files: dict[str, str] = {}  # predictions that were written, by path, and their SHA-256
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
@@ -119,6 +123,7 @@ class Scorekeeper:
             for probe in probes:
                 with around(None):
                     self.probes[probe.task.name][row] = self._probe(model, row, probe)
+        self.on_row()
         self._set_row(row, {role: tuple(values) for role, values in cells.items()})
         self.run_dir.event("scored", row=row, **cells)
         return {plan.tasks[position].name: cells[self.ranking][position] for position in positions}  # type: ignore[misc]
@@ -142,7 +147,8 @@ class Scorekeeper:
         keep(Found(answers))
         if self.run_dir.writable:
             self.files[path.relative_to(self.run_dir.path).as_posix()] = save(path, predictions)
-        scores = score(task, predictions, scorer=self.scorer)
+        with spending.on("scoring"):
+            scores = score(task, predictions, scorer=self.scorer)
         for message, number in counted(task, scores).items():
             self.warnings[message] = self.warnings.get(message, 0) + number
         return scores

@@ -5,12 +5,13 @@ Nothing is written before all of it has been understood; what is done with the r
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clbench.base import consent, home
+from clbench.base import consent, home, spending
 from clbench.base.errors import OptionError
 from clbench.data.chat import make_chat, template_hash
 from clbench.data.probes import load_probe_data
@@ -18,6 +19,7 @@ from clbench.data.sources import TaskData, load_stream_data
 from clbench.engine import words
 from clbench.engine.proberequest import with_asked
 from clbench.methods.weights import check_weights
+from clbench.models import hashes
 from clbench.models.loading import load_tokenizer
 from clbench.models.naming import find_model
 from clbench.plugins import trackers
@@ -41,6 +43,12 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     Raises:
         ClbenchError: anything that is wrong with the request.
     """
+    spending.present().begin()
+    with spending.on("reading"):
+        return _prepared(request, registry)
+
+
+def _prepared(request: Request, registry: Registry) -> list[RunConfig]:
     _allow(request)
     trackers.check(many(request.track))
     chosen = words.choose(request, registry)
@@ -60,13 +68,7 @@ def prepare(request: Request, registry: Registry) -> list[RunConfig]:
     _check_scorers(plans[0], registry)
     data = {one.task.name: one for one in load_stream_data(plans[0], plugins=registry.plugins)}
     probes = tuple(load_probe_data(plans[0], world=probe_records, data_dir=request.data))
-    assert isinstance(request.model, str)  # one in memory has a folder by now: see clbench.api
-    model = find_model(
-        request.model,
-        revision=request.revision,
-        trust_remote_code=request.trust_remote_code,
-        runs_dir=request.runs_dir,
-    )
+    model = _model(request)
     template = _template(plans[0], model)
     return [
         RunConfig(
@@ -94,6 +96,18 @@ def _allow(request: Request) -> None:
         sandbox.allow()
     if request.allow_task_code:
         consent.allow_task_code()
+
+
+def _model(request: Request) -> ModelRef:
+    """The base model, its files hashed anew where everything begins anew."""
+    assert isinstance(request.model, str)  # one in memory has a folder by now: see clbench.api
+    with hashes.anew() if request.fresh else contextlib.nullcontext():
+        return find_model(
+            request.model,
+            revision=request.revision,
+            trust_remote_code=request.trust_remote_code,
+            runs_dir=request.runs_dir,
+        )
 
 
 def _plan(

@@ -44,6 +44,8 @@ class Estimate:
             the end (`runtime.drift=false`: none).
         checkpoint_bytes: on disk, of each of the two that are kept: weights and moments that are trained, without what
             a method remembers.
+        copy_bytes: of main memory, for the copy of a state that is written in the background
+            (`runtime.background_saving=false`: none).
     """
 
     parameters: int
@@ -59,19 +61,22 @@ class Estimate:
     logits_bytes: int
     drift_bytes: int
     checkpoint_bytes: int
+    copy_bytes: int
 
 
 def held_by(config: RunConfig) -> dict[str, int]:
     """Those bytes of an `Estimate` that depend on the method, too."""
     held = holding(parts_of(empty_model(config), config.choice, config.options), config.plan.protocol)
     drift = config.runtime.drift and config.choice.regime != "frozen"
+    saved = held.gradients + held.moments  # weights that are trained are as large as their gradients
     return {
         "weight_bytes": held.weights,
         "gradient_bytes": held.gradients,
         "moment_bytes": held.moments,
         "state_bytes": held.total,
         "drift_bytes": 2 * held.weights if drift else 0,
-        "checkpoint_bytes": held.gradients + held.moments,  # weights that are trained are as large as their gradients
+        "checkpoint_bytes": saved,
+        "copy_bytes": saved if config.runtime.background_saving else 0,
     }
 
 

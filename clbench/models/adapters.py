@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ModelError, first_line
-from clbench.base.hashing import digest, file_digest
+from clbench.base.hashing import digest
 from clbench.models.folder import check_regular, read_json
+from clbench.models.hashes import known_digest
 from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def describe(folder: Path, find: Callable[[str, str | None], ModelRef]) -> Model
         raise ModelError(f"{folder}: its base model {name!r} is not to be had ({error})") from error
     if base.adapter:
         raise ModelError(f"{folder}: its base is an adapter itself; merge that one and save it first")
-    files = {one: file_digest(folder / one) for one in _IDENTITY_FILES if (folder / one).is_file()}
+    files = {one: known_digest(folder / one) for one in _IDENTITY_FILES if (folder / one).is_file()}
     return ModelRef(
         folder.resolve().name,
         base.location,

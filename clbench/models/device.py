@@ -1,8 +1,11 @@
-"""The device that a run uses, its name and its peak memory."""
+"""The device that a run uses: its name, its driver, its peak memory, and how much of its arithmetic was used."""
 
 from __future__ import annotations
 
+import re
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import RunError
@@ -11,6 +14,11 @@ from clbench.models import environment
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
+
+    from clbench.spec.protocol import Precision
+
+_DRIVER = Path("/proc/driver/nvidia/version")
+_SIDE, _TIMES = 8192, 10  # of the matrix product that a device's peak is measured by
 
 
 def make_accelerator(wanted: str) -> Accelerator:
@@ -64,6 +72,58 @@ def device_name(device: torch.device) -> str:
 
         return torch.cuda.get_device_name(device)
     return device.type
+
+
+def driver(wanted: str) -> str | None:
+    """Version of the GPU's driver, as Linux tells it; None elsewhere. See `make_accelerator`."""
+    import torch
+
+    if wanted == "cpu" or not torch.cuda.is_available() or not _DRIVER.is_file():
+        return None
+    found = re.search(r"\d+\.\d+(\.\d+)?", _DRIVER.read_text(errors="replace"))
+    return found[0] if found else None
+
+
+def training_flops(model: torch.nn.Module, tokens: int) -> float:
+    """Floating-point operations of training, about: two a weight and token forward, two backward, two for its gradient.
+
+    Attention's own products and the method's work are left out, embeddings that are only looked up are too (Kaplan et
+    al., arXiv 2001.08361, section 2.1).
+    """
+    looked_up = {id(p) for one in model.modules() if type(one).__name__ == "Embedding" for p in one.parameters()}
+    used = {id(p) for one in model.modules() if type(one).__name__ == "Linear" for p in one.parameters()}
+    counted = [p for p in model.parameters() if id(p) not in looked_up - used]
+    weights, trained = sum(p.numel() for p in counted), sum(p.numel() for p in counted if p.requires_grad)
+    return tokens * (4.0 * weights + 2.0 * trained)
+
+
+def share_of_peak(device: torch.device, *, flops: float, seconds: float, precision: Precision) -> float | None:
+    """Part of what a matrix product reaches; None on a CPU, where nothing was trained, or where memory is short."""
+    if device.type != "cuda" or not (flops and seconds):
+        return None
+    import torch
+
+    try:
+        return round(flops / seconds / _peak(device, torch.bfloat16 if precision == "bf16" else torch.float32), 4)
+    except torch.cuda.OutOfMemoryError:
+        return None
+
+
+def _peak(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second of a product of two square matrices, warmed up."""
+    import torch
+
+    one = torch.randn(_SIDE, _SIDE, device=device, dtype=dtype)
+
+    def seconds(times: int) -> float:
+        began = time.perf_counter()
+        for _ in range(times):
+            torch.mm(one, one)
+        torch.cuda.synchronize(device)
+        return time.perf_counter() - began
+
+    seconds(2)
+    return 2.0 * _SIDE**3 * _TIMES / seconds(_TIMES)
 
 
 def arithmetic() -> dict[str, str | int]:

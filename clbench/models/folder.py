@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ModelError
-from clbench.base.hashing import digest, file_digest
+from clbench.base.hashing import digest
+from clbench.models.hashes import known_digest
 from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def describe(folder: Path, *, name: str, trust_remote_code: bool = False) -> Mod
     _check_layers(config, folder)
     own_code = folder.rglob("*.py") if trust_remote_code else ()
     paths = sorted({*own_code, *_identity_files(folder)})
-    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
+    files = {path.relative_to(folder).as_posix(): known_digest(path) for path in paths}
     _check_card(folder, files)
     return ModelRef(name, str(folder), digest(files), local=True, files=files, trust_remote_code=trust_remote_code)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import ModelError
-from clbench.base.hashing import digest, file_digest
+from clbench.base.hashing import digest
+from clbench.models.hashes import known_digest
 from clbench.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def describe(path: Path) -> ModelRef:
         raise ModelError(f"{path}: is no GGUF file (it does not begin with GGUF); fetch it again")
     if importlib.util.find_spec("gguf") is None:
         raise ModelError(f"{path}: to read GGUF files, install the extra: pip install 'clbench[gguf]'")
-    files = {path.name: file_digest(path)}
+    files = {path.name: known_digest(path)}
     folder = path.resolve().parent
     return ModelRef(path.stem, str(folder), digest(files), local=True, files=files, gguf=path.name)
 

@@ -46,8 +46,9 @@ def costs(record: Record) -> Html:
         [name.replace("_", " "), _amount(f"{family}.{name}", value)]
         for family, part in (("cost", record.costs), ("footprint", record.footprint))
         for name, value in part
-        if value is not None  # what was not counted when the record was made
+        if value is not None and not isinstance(value, dict)  # what was not counted when the record was made
     ]
+    rows += [[f"seconds of {kind}", f"{value:.1f}"] for kind, value in record.costs.spent.items()]
     return join([tag("h3", "Costs and footprint"), table(None, rows, class_="numbers")])
 
 

@@ -1,5 +1,7 @@
 """Checkpoints: safetensors and JSON, complete or not there at all.
 
+What is to be saved is told apart from its writing (`pack`, `write`), so that another thread can write a copy.
+
 `checkpoints/<number>/` holds `tensors.safetensors` and `state.json`, which states the SHA-256 of the former and of
 itself. It is written under another name, made durable and renamed, so that a crash at any moment leaves what was there
 before. The last two are kept: one that is torn all the same falls back to the one before.
@@ -10,25 +12,48 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from clbench.base import atomic
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest, file_digest
+from clbench.runs import tensorfile
 
 VERSION = 1
 KEPT = 2
 _TENSOR, _TUPLE = "__tensor__", "__tuple__"
+_DRAFT = ".draft-"
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A state, told apart.
+
+    Args:
+        state: JSON values, with names where tensors stood; a copy, which nothing changes any more.
+        tensors: by name; those of the state itself.
+    """
+
+    state: Any
+    tensors: dict[str, torch.Tensor]
+
+
+def packed(state: Mapping[str, Any]) -> Packed:
+    """A state at this moment, but for what will become of its tensors. See `pack`."""
+    tensors: dict[str, torch.Tensor] = {}
+    return Packed(pack(state, tensors), tensors)
 
 
 def pack(value: Any, tensors: dict[str, torch.Tensor], *, name: str = "") -> Any:
-    """Nested state as JSON; tensors move into `tensors`, and their names stand in their places.
+    """Nested state as JSON; tensors are put into `tensors`, and their names stand in their places.
 
     Raises:
         TypeError: something that is neither a tensor nor a JSON value; names where it stands.
@@ -36,7 +61,7 @@ def pack(value: Any, tensors: dict[str, torch.Tensor], *, name: str = "") -> Any
     if isinstance(value, torch.Tensor):
         while name in tensors:  # keys with a slash in them
             name += "'"
-        tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        tensors[name] = value.detach()
         return {_TENSOR: name}
     if isinstance(value, Mapping):
         pairs = [(key, pack(one, tensors, name=f"{name}/{key}")) for key, one in value.items()]
@@ -64,44 +89,58 @@ def unpack(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 
 def save(folder: Path, state: Mapping[str, Any], *, identity: Mapping[str, Any]) -> Path:
+    """`write` a state that nothing changes meanwhile."""
+    return write(folder, packed(state), identity=identity)
+
+
+def write(
+    folder: Path, state: Packed, *, identity: Mapping[str, Any], wanted: Callable[[], bool] = lambda: True
+) -> Path:
     """Write the next checkpoint and drop all but the last two.
 
     Args:
         folder: `checkpoints/`.
-        state: nested dictionaries, lists and tuples of tensors and JSON values.
+        state: of tensors and JSON values.
         identity: what a run must be to continue from it.
+        wanted: asked before the checkpoint comes to be there; where not, nothing is left of it.
 
     Raises:
         RecordError: the folder cannot be written; what was there stays.
     """
     numbers = [int(path.name) for path in _complete(folder)]
     final = folder / f"{max(numbers, default=0) + 1:06d}"
-    draft = folder / f".draft-{os.getpid()}"
+    draft: Path | None = None
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder))
+        draft.chmod(0o755)
         _write(draft, state, identity=identity)
         _sync(draft)
-        draft.rename(final)
-        _sync(folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(draft, ignore_errors=True)
+        if wanted():
+            draft.rename(final)
+            _sync(folder)
+    except OSError as error:
         raise RecordError(f"{final}: cannot be written ({error}); free some space and run again") from error
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
     for old in _complete(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
 
-def _write(draft: Path, state: Mapping[str, Any], *, identity: Mapping[str, Any]) -> None:
-    tensors: dict[str, torch.Tensor] = {}
-    packed = pack(state, tensors)
-    save_file(tensors, draft / "tensors.safetensors")
-    _sync(draft / "tensors.safetensors")
+def drop_drafts(folder: Path) -> None:
+    """Remove what writers that were killed have left; only one process is at a run."""
+    for path in folder.glob(f"{_DRAFT}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(draft: Path, state: Packed, *, identity: Mapping[str, Any]) -> None:
     content = {
         "version": VERSION,
         "identity": identity,
-        "tensors": file_digest(draft / "tensors.safetensors"),
-        "state": packed,
+        "tensors": tensorfile.write(draft / "tensors.safetensors", state.tensors),
+        "state": state.state,
     }
     atomic.write_text(draft / "state.json", json.dumps({"sha256": digest(content), **content}))
 

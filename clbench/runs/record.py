@@ -140,6 +140,9 @@ class Costs(Part):
         peak_memory_bytes: on a GPU what torch allocated at most; on a CPU the process's peak so far.
         device: name of the device.
         world_size: number of devices.
+        spent: seconds by kind, each second once (`clbench.base.spending`); empty in records from before it was counted.
+        share_of_peak: arithmetic of training in its seconds, against a matrix product on the same device
+            (`clbench.models.device`); only on a GPU.
     """
 
     train_seconds: Amount
@@ -152,6 +155,12 @@ class Costs(Part):
     peak_memory_bytes: Count
     device: Line
     world_size: Count = 1
+    spent: dict[Line, Amount] = {}
+    share_of_peak: Amount | None = None
+
+
+NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes", "spent", "share_of_peak")
+"""What of the costs is another number each time."""
 
 
 class FootprintPart(Part):

@@ -15,6 +15,7 @@ from clbench.spec.task import Frozen, Task
 Epochs = Annotated[int, Field(ge=1, le=1000)]
 Weights = Literal["fp32", "bf16", "frozen-bf16", "frozen-int8", "frozen-nf4"]
 Moments = Literal["fp32", "bf16", "8bit"]
+Precision = Literal["fp32", "bf16"]
 ASKED = {"precision", "weights", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
 """What of a protocol moves an answer."""
 
@@ -64,7 +65,7 @@ class Protocol(Frozen):
     warmup_ratio: float = Field(default=0.0, ge=0, lt=1)
     schedule_span: Literal["stream", "experience"] = "stream"
     reset_optimizer: bool = False
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     weights: Weights = "fp32"
     moments: Moments = "fp32"
     max_prompt_tokens: int = Field(default=1024, ge=8)
@@ -131,6 +132,8 @@ class Runtime(Frozen):
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
             Every boundary between tasks is saved too.
         checkpoint_steps: optimizer steps between two checkpoints, instead of `checkpoint_seconds`.
+        background_saving: whether a run waits only until its state is copied, which takes main memory, and not until
+            the copy is written.
         keep_checkpoints: whether the last ones stay when the run is finished.
         share_base_row: whether row 0 is taken from an earlier run where the same model was asked the same in the same
             way, and kept for later ones (`docs/reliability.md`).
@@ -147,5 +150,6 @@ class Runtime(Frozen):
     gradient_checkpointing: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int | None = Field(default=None, ge=1)
+    background_saving: bool = True
     keep_checkpoints: bool = False
     share_base_row: bool = True

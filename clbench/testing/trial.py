@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from clbench.base.progress import Progress
 from clbench.plugins.hookspecs import hookimpl
 from clbench.plugins.registry import MethodChoice, Registry
+from clbench.runs.record import NOT_REPEATABLE
 from clbench.testing import fresh, world
 from clbench.testing.audit import Watch
 from clbench.testing.sight import Sight
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from clbench.testing.families import Family
 
 CANARY = "clbench-canary-9f3b61c27d"
-_NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
 
 
 class _Deadly(Progress):
@@ -161,7 +161,7 @@ def _request(
     from clbench.engine.request import Request
 
     runtime = {
-        "device": "cpu",
+        "device": world.device(),
         "micro_batch": micro_batch,
         "eval_batch": 2,
         "checkpoint_steps": 1 if kill else 1_000_000,
@@ -285,7 +285,7 @@ def _observing(registry: Registry, observer: _Losses) -> Iterator[None]:
 def _result(outcome: Outcome) -> tuple[dict[str, Any], dict[str, bytes]]:
     """All that two runs can be compared by."""
     record = outcome.record.model_dump(mode="json")
-    for name in _NOT_REPEATABLE:
+    for name in NOT_REPEATABLE:
         del record["costs"][name]
     del record["provenance"]  # says where it ran, and the sources may be changed meanwhile
     root = outcome.run_dir.path

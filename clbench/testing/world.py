@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,19 @@ _WORDS = ("hawk", "dove", "budget", "rate", "tree", "house", "17", "4", "council
 _MARKER = re.compile(r"q(\d{5})")
 _SPECIAL = ("<pad>", "<s>", "</s>")
 _FIRST = 33  # "!", the first character of the byte-level alphabet; its token follows the special ones
+
+
+def device() -> str:
+    """What runs of the kit are made on: a CPU, where they repeat to the bit, or as `CLBENCH_CHECK_DEVICE` says.
+
+    On a GPU torch is told to be deterministic, in each process of the kit, and says where it cannot be.
+    """
+    found = os.environ.get("CLBENCH_CHECK_DEVICE", "cpu")
+    if found != "cpu":
+        import torch
+
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    return found
 
 
 def write(folder: Path, *, sizes: Sequence[int], family: families.Family | None = None) -> tuple[Path, Path]:

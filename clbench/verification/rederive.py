@@ -184,15 +184,17 @@ def _with(plan: StreamPlan, probes: Sequence[PlannedProbe]) -> StreamPlan:
 
 
 def base_model(name: str, *, hash_: str) -> Any:
-    """The base model's reference, if it is the one of the record.
+    """The base model's reference, if it is the one of the record; its files are hashed anew.
 
     Raises:
         AbsentError: it is another, or there is none.
     """
+    from clbench.models import hashes
     from clbench.models.naming import find_model
 
     try:
-        found = find_model(name)
+        with hashes.anew():
+            found = find_model(name)
     except ClbenchError as error:
         raise AbsentError(str(error)) from error
     if found.hash != hash_:

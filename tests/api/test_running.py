@@ -22,9 +22,8 @@ from hypothesis import strategies as st
 import clbench
 from clbench.base.errors import ClbenchError
 from clbench.engine.request import Request
+from clbench.runs.record import NOT_REPEATABLE
 from clbench.spec.wording import flag, options
-
-TIMES = ("train_seconds", "eval_seconds", "peak_memory_bytes")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def left(home):
             found[name] = text.partition("Costs, footprint")[0]
         elif path.suffix == ".json":
             content = json.loads(text)
-            content.get("costs", {}).update(dict.fromkeys(TIMES))
+            content.get("costs", {}).update(dict.fromkeys(NOT_REPEATABLE))
             entry = name.startswith("rows/")  # of row 0, with the place it is from
             found[name] = (content["loss"], content["answers"]) if entry else content
         else:

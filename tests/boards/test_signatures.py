@@ -3,6 +3,7 @@
 import pytest
 
 from clbench.base.errors import RecordError
+from clbench.base.hashing import digest
 from clbench.boards import signatures
 from clbench.boards.leaderboard import update
 from clbench.boards.render import checked
@@ -45,6 +46,15 @@ def test_another_content_was_not_signed_for(board, make_record):
     text, problems = rendered(folder)
     assert "| reported " in text
     assert "signed for another content" in problems[0]
+
+
+def test_records_from_before_time_was_counted_by_kind_keep_their_signatures(make_record):
+    record = make_record()
+    told = record.model_dump(mode="json")
+    del told["costs"]["spent"], told["costs"]["share_of_peak"]
+    assert signatures.content_hash(record) == digest(told)
+    counted = record.model_copy(update={"costs": record.costs.model_copy(update={"spent": {"other": 1.0}})})
+    assert signatures.content_hash(counted) != digest(told)
 
 
 @pytest.mark.parametrize("who", ["", "a\nb", "\x1b[2J", "\u202e", "x" * 81])

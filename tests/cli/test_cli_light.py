@@ -433,6 +433,18 @@ def test_show_as_json(call, saved, make_record):
     assert (found["costs"]["steps"], found["footprint"]["stored_examples"]) == (1200, 0)
 
 
+def test_show_says_where_time_went(call, saved, make_record):
+    old = make_record()
+    spent = {"training": 60.0, "other": 10.5, "evaluation": 29.5}
+    costs = old.costs.model_copy(update={"spent": spent, "share_of_peak": 0.27, "device": "NVIDIA H200"})
+    (record,) = saved(old.model_copy(update={"costs": costs, "provenance": {"driver": "570.1"}}))
+    lines = [line.split() for line in call("show", record.run).out.splitlines()]
+    assert ["where", "100.0", "s", "went"] in lines
+    assert ["seconds", "60.0", "29.5", "10.5"] in lines
+    assert ["share", "60%", "30%", "10%"] in lines
+    assert ["NVIDIA", "H200,", "driver", "570.1:", "training", "used", "27%", "of", "its", "arithmetic"] in lines
+
+
 def test_show_for_people(call, saved, make_record):
     (record,) = saved(make_record())
     text = call("show", record.run[:8]).out

@@ -13,13 +13,13 @@ from probing import Outside, write_choice, write_generate
 
 from clbench.base.errors import RecordError
 from clbench.engine.proberequest import ProbeRequest
-from clbench.engine.resume import Checkpointer, Cursor, stop_signal
+from clbench.engine.resume import stop_signal
 from clbench.evaluation.evaluator import Evaluator
 from clbench.methods.method import Footprint, Method
 from clbench.methods.methodspec import MethodSpec
+from clbench.runs.record import NOT_REPEATABLE
+from clbench.runs.saving import Checkpointer
 from clbench.spec.protocol import Runtime
-
-NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
 
 
 class Killed(BaseException):
@@ -373,14 +373,15 @@ def test_an_interrupt_saves_and_the_same_command_continues(run, tmp_path, monkey
 
 def test_time_between_checkpoints_grows_with_what_they_cost(tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("clbench.engine.resume.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("clbench.runs.saving.time.monotonic", lambda: now[0])
     keeper = Checkpointer(tmp_path, identity={}, runtime=Runtime(checkpoint_seconds=60), writable=True)
     now[0] = 59.0
     assert not keeper.due(1)
     now[0] = 60.0
     assert keeper.due(1)
-    monkeypatch.setattr("clbench.runs.checkpoint.save", lambda *_, **__: now.__setitem__(0, now[0] + 10))
-    keeper.save(Cursor(), {})
+    monkeypatch.setattr("clbench.runs.checkpoint.write", lambda *_, **__: now.__setitem__(0, now[0] + 10))
+    keeper.save({})
+    keeper.wait()
     now[0] += 399
     assert not keeper.due(2)
     now[0] += 1

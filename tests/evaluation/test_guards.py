@@ -14,6 +14,7 @@ from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
 from clbench.models.checks import ASKING, TRAINING
 from clbench.models.loading import load_model
+from clbench.runs.record import NOT_REPEATABLE
 from clbench.training import runstate
 
 SUSPICIONS = ("training left the logits", "greedy answers depend")
@@ -113,7 +114,7 @@ def suspicions(record):
 def result(outcome):
     """All that two runs can be compared by."""
     record = outcome.record.model_dump(mode="json")
-    for name in ("train_seconds", "eval_seconds", "peak_memory_bytes"):
+    for name in NOT_REPEATABLE:
         del record["costs"][name]
     del record["provenance"]["command"]
     root = outcome.run_dir.path / "predictions"

@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from clbench.runs.record import NOT_REPEATABLE
+
 THREE = (str(Path(__file__).with_name("three.yaml")),)
-NOT_REPEATABLE = ("train_seconds", "eval_seconds", "peak_memory_bytes")
 EIGHT = (
     *("trace:mini", "--set", "stream.train_examples=12", "--set", "stream.test_examples=4"),
     *("--set", "stream.probe_examples=6", "--set", "protocol.max_answer_tokens=12"),

@@ -8,7 +8,10 @@ import os
 import shutil
 import signal
 import sys
+import threading
+import time
 from collections import Counter
+from pathlib import Path
 
 import nursery
 import pytest
@@ -20,6 +23,7 @@ POINTS = int(os.environ.get("CLBENCH_WRITE_POINTS", "0"))
 CHOSEN = os.environ.get("CLBENCH_WRITE_METHODS", ",".join(METHODS)).split(",") if POINTS else ["frozen"]
 CALLS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
 CHECKED = 10  # every so many runs that were taken up are checked by another process at their end, which takes seconds
+AHEAD = 1.0  # seconds that the run gets to go on before the thread that writes its checkpoint is killed
 LEFT = (".part", ".tmp")  # what only an unfinished run needs
 
 
@@ -28,7 +32,7 @@ class Teller:
 
     def __init__(self, home, *, die_at=0, checked=True, number=signal.SIGKILL):
         self.home, self.die_at, self.count, self.kinds, self.checked = str(home), die_at, 0, [], checked
-        self.sync, self.number = os.fsync, number
+        self.sync, self.number, self.turn = os.fsync, number, threading.RLock()
 
     def begin(self):
         if not self.checked:
@@ -46,27 +50,41 @@ class Teller:
         return self.sync(descriptor)
 
     def call(self, event):
-        self.count += 1
-        self.kinds.append(event)
-        if self.count == self.die_at:
-            os.kill(os.getpid(), self.number)
+        with self.turn:  # a checkpoint is written beside the run
+            self.count += 1
+            self.kinds.append(event)
+            if self.count == self.die_at:
+                os.kill(os.getpid(), self.number)
+
+
+class WriterTeller(Teller):
+    """Counts only calls of the thread that writes checkpoints; before the n-th it lets the run go on meanwhile."""
+
+    def call(self, event):
+        if threading.current_thread().name != "clbench-background":
+            return
+        if self.count + 1 == self.die_at:
+            said, end = nursery.said(Path(self.home)), time.monotonic() + AHEAD
+            while nursery.said(Path(self.home)) == said and time.monotonic() < end:
+                time.sleep(0.01)
+        super().call(event)
 
 
 def agreed(*_):
     """In place of the process that looks at a finished run: it finds nothing wrong."""
 
 
-def attempt(method, home, *, die_at=0, checked=True):
+def attempt(method, home, *, die_at=0, checked=True, kind=Teller):
     """One process with the command; its exit code."""
-    teller = Teller(home, die_at=die_at, checked=checked)
+    teller = kind(home, die_at=die_at, checked=checked)
     child = nursery.start(nursery.command(method, home, stream=nursery.THREE), log=home / "log", before=teller.begin)
     return nursery.finish(child)
 
 
-def calls_of(method, home):
+def calls_of(method, home, *, kind=Teller):
     """What an uninterrupted run calls, in order."""
     read, write = os.pipe()
-    teller = Teller(home)
+    teller = kind(home)
 
     def tell():
         os.write(write, ("\n".join(teller.kinds)).encode())
@@ -87,18 +105,37 @@ def test_killed_before_a_call_that_writes_a_run_ends_as_if_it_had_not_been(metho
     whole = tmp_path / "whole"
     whole.mkdir()
     kinds = calls_of(method, whole)
-    expected = nursery.result(whole)
     tried = min(POINTS or 2, len(kinds))
     points = [1 + place * len(kinds) // tried for place in range(tried)]
-    met = Counter()
+    met = killed_at(method, tmp_path, points, kinds, kind=Teller)
+    print(f"{method}: killed at {tried} of {len(kinds)} calls that write: {met}; all equal, nothing left")  # noqa: T201
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("method", CHOSEN if POINTS else ["sequential"])
+def test_killed_while_a_checkpoint_is_written_beside_it_a_run_ends_as_if_it_had_not_been(method, tmp_path):
+    """One whole checkpoint within a task, and one before a measurement."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    kinds = calls_of(method, whole, kind=WriterTeller)
+    begins = [place for place, one in enumerate(kinds, 1) if one == "os.mkdir" and place > 1]
+    every = range(begins[3], begins[5])
+    points = every if POINTS else [every[1], max(one for one in every if kinds[one - 1] == "os.rename")]
+    met = killed_at(method, tmp_path, points, kinds, kind=WriterTeller)
+    print(f"{method}: killed at {len(points)} calls of two checkpoints: {met}; all equal, nothing left")  # noqa: T201
+
+
+def killed_at(method, tmp_path, points, kinds, *, kind):
+    """Kill a run at each of these calls, and let the same command end it; how often at which."""
+    expected, met = nursery.result(tmp_path / "whole"), Counter()
     for number, point in enumerate(points):
         home = tmp_path / f"at-{point}"
         home.mkdir()
-        assert attempt(method, home, die_at=point) == -signal.SIGKILL
+        assert attempt(method, home, die_at=point, kind=kind) == -signal.SIGKILL
         met[kinds[point - 1]] += 1
         assert attempt(method, home, checked=number % CHECKED == 0) == 0, (home / "log").read_text("utf-8")[-2000:]
         assert nursery.unlike(nursery.result(home), expected) == [], f"killed before call {point}, {kinds[point - 1]}"
         left = [one.name for one in home.rglob("*") if one.suffix in LEFT or one.parent.name == "checkpoints"]
         assert left == [], f"killed before call {point}, {kinds[point - 1]}"
         shutil.rmtree(home)
-    print(f"{method}: killed at {tried} of {len(kinds)} calls that write: {dict(met)}; all equal, nothing left")  # noqa: T201
+    return dict(met)

@@ -29,7 +29,7 @@ def test_what_is_foretold_comes_true(tmp_path, llama, home, method, schedule):
     assert costs.generated_tokens <= told.max_generated_tokens == told.prompts * 5
     assert told.parameters == sum(p.numel() for p in small.make_llama(320).parameters())
     assert told.state_bytes == told.parameters * (4 if method == "frozen" else 16)
-    assert told.checkpoint_bytes == told.parameters * (0 if method == "frozen" else 12)
+    assert told.checkpoint_bytes == told.copy_bytes == told.parameters * (0 if method == "frozen" else 12)
     assert told.logits_bytes == 4 * 4 * (5 + 1 + 1) * 320  # four examples; five tokens, the end, and one before
 
 

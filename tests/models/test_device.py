@@ -34,6 +34,45 @@ def test_peak_memory_is_of_this_process():
     assert 10 << 20 < device.peak_memory(torch.device("cpu")) < 1 << 40
 
 
+def test_arithmetic_of_training_counts_weights_that_multiply():
+    model = torch.nn.Sequential(torch.nn.Embedding(100, 4), torch.nn.Linear(4, 3, bias=False), torch.nn.Linear(3, 5))
+    assert device.training_flops(model, 10) == 10 * 6 * (12 + 15 + 5)
+    model[1].requires_grad_(requires_grad=False)
+    assert device.training_flops(model, 10) == 10 * (6 * 20 + 4 * 12)
+
+
+def test_an_embedding_that_is_the_head_too_is_counted():
+    model = torch.nn.Sequential(torch.nn.Embedding(7, 4), torch.nn.Linear(4, 7, bias=False))
+    model[1].weight = model[0].weight
+    assert device.training_flops(model, 1) == 6 * 28
+
+
+def test_the_share_of_the_peak_is_that_of_a_product(monkeypatch):
+    where = torch.device("cuda")
+    monkeypatch.setattr(device, "_peak", lambda found, dtype: {torch.bfloat16: 8e12, torch.float32: 1e12}[dtype])
+    assert device.share_of_peak(where, flops=4e12, seconds=2.0, precision="bf16") == 0.25
+    assert device.share_of_peak(where, flops=4e12, seconds=4.0, precision="fp32") == 1.0
+    assert device.share_of_peak(where, flops=0.0, seconds=4.0, precision="fp32") is None
+    assert device.share_of_peak(torch.device("cpu"), flops=4e12, seconds=4.0, precision="fp32") is None
+
+    def short(*_):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(device, "_peak", short)
+    assert device.share_of_peak(where, flops=4e12, seconds=4.0, precision="fp32") is None, "a finished run stays one"
+
+
+def test_the_driver_is_as_linux_tells_it(monkeypatch, tmp_path):
+    path = tmp_path / "version"
+    path.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.124.06  Wed Feb 26\nGCC version: gcc 12.2.0\n")
+    monkeypatch.setattr(device, "_DRIVER", path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device.driver("auto") == "570.124.06"
+    assert device.driver("cpu") is None
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device.driver("auto") is None
+
+
 @pytest.mark.parametrize("folder", ["clbench", "plugins"])
 def test_no_module_needs_unix_to_be_imported(folder):
     found = {}

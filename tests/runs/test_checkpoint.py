@@ -6,8 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from clbench.base.errors import RecordError
+from clbench.base.hashing import digest, file_digest
 from clbench.runs import checkpoint
 
 JSON = st.recursive(
@@ -83,10 +85,35 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("clbench.runs.tensorfile.write", full)
     with pytest.raises(RecordError, match=r"cannot be written .*No space left on device"):
         checkpoint.save(tmp_path, {"x": 2}, identity={})
     assert checkpoint.load(tmp_path, identity={}, say=print) == {"x": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["000001"]
+
+
+def test_what_is_not_wanted_any_more_leaves_nothing(tmp_path):
+    checkpoint.save(tmp_path, {"x": 1}, identity={})
+    checkpoint.write(tmp_path, checkpoint.packed({"x": 2}), identity={}, wanted=lambda: False)
+    assert checkpoint.load(tmp_path, identity={}, say=print) == {"x": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["000001"]
+
+
+def test_a_checkpoint_that_the_library_wrote_is_read(tmp_path):
+    """Runs from before files were written tensor by tensor."""
+    path = checkpoint.save(tmp_path, STATE, identity={})
+    save_file(load_file(path / "tensors.safetensors"), path / "tensors.safetensors")
+    content = json.loads((path / "state.json").read_text("utf-8"))
+    content["tensors"] = file_digest(path / "tensors.safetensors")
+    del content["sha256"]
+    (path / "state.json").write_text(json.dumps({"sha256": digest(content), **content}))
+    assert same(checkpoint.load(tmp_path, identity={}, say=print), STATE)
+
+
+def test_drafts_of_killed_writers_go(tmp_path):
+    checkpoint.save(tmp_path, {"x": 1}, identity={})
+    (tmp_path / ".draft-77/a").mkdir(parents=True)
+    checkpoint.drop_drafts(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["000001"]
 
 

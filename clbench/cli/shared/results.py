@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ClbenchError
+from clbench.base.spending import KINDS
 from clbench.boards.index import Index, identity
 from clbench.boards.loading import load_entries
 from clbench.boards.render import board_rows
@@ -58,7 +59,7 @@ def plan_text(row: Mapping[str, Any]) -> str:
         f"  memory: {row['state_bytes'] / gib:.2f} GiB held ({row['weight_bytes'] / gib:.2f} weights, "
         f"{row['gradient_bytes'] / gib:.2f} gradients, {row['moment_bytes'] / gib:.2f} AdamW's moments), a micro-batch "
         f"about {row['activation_bytes'] / gib:.2f} GiB (smaller ones where that is not free), "
-        f"drift {row['drift_bytes'] / gib:.2f} GiB\n"
+        f"drift {row['drift_bytes'] / gib:.2f} GiB, the copy that is saved {row['copy_bytes'] / gib:.2f} GiB\n"
         f"  disk: two checkpoints of {row['checkpoint_bytes'] / gib:.2f} GiB while it runs\n"
         f"  board {row['board']}"
     )
@@ -117,6 +118,22 @@ def print_record(record: Record, *, bwt: str | None) -> None:
     )
     for message, count in record.warnings.items():
         screen.print(f"note: {message}{f' ({count})' if count > 1 else ''}", markup=False, soft_wrap=True)
+
+
+def print_spent(record: Record) -> None:
+    """Where a run's time went, and how much of a GPU it used; nothing of records from before it was counted."""
+    costs, spent = record.costs, record.costs.spent
+    if not spent:
+        return
+    whole = sum(spent.values())
+    named = {kind: spent[kind] for kind in KINDS if kind in spent}
+    seconds = {"": "seconds", **{kind: f"{value:,.1f}" for kind, value in named.items()}}
+    shares = {"": "share", **{kind: f"{value / whole:.0%}" for kind, value in named.items()}}
+    output.print_table([seconds, shares], headings=seconds, title=f"where {whole:,.1f} s went")
+    if costs.share_of_peak is not None:
+        driver = record.provenance.get("driver")
+        told = f"{costs.device}{f', driver {driver}' if driver else ''}"
+        output.console().print(f"{told}: training used {costs.share_of_peak:.0%} of its arithmetic", markup=False)
 
 
 def _errors(record: Record) -> list[list[float | None]]:
