@@ -126,8 +126,6 @@ class Runtime(Frozen):
         attention: how attention is computed. `auto`: `sdpa`, which has the device's fused kernels, where the
             architecture supports it, else `eager`.
         drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
-        compile: whether a model's blocks are compiled by torch while they are trained: half a minute and more at the
-            beginning, a faster step then (`docs/performance.md`). Needs a C++ compiler.
         gradient_checkpointing: trade a second forward pass for activation memory.
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
             Every boundary between tasks is saved too.
@@ -146,7 +144,6 @@ class Runtime(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     drift: bool = True
-    compile: bool = False
     gradient_checkpointing: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int | None = Field(default=None, ge=1)

@@ -17,7 +17,6 @@ from clbench.data.tokenising import Encoded, Encoder, EncodingCounts
 from clbench.methods.weights import check_optimizer
 from clbench.training.accumulating import Accumulator
 from clbench.training.batching import Batching
-from clbench.training.compiling import compiled
 from clbench.training.optimizing import adamw, schedule
 from clbench.training.passes import PassCounter
 from clbench.training.reading import Reading, StepDone, StepObserver
@@ -201,8 +200,7 @@ class Trainer:
     @contextlib.contextmanager
     def _training(self) -> Iterator[None]:
         self.forward_model.train()
-        with compiled(self.run.model, wanted=self.batching.runtime.compile):
-            yield
+        yield
         self.settle()
         self.forward_model.eval()
 
