@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from clbench.data.tokenising import Encoded
+from clbench.data.tokenising import Encoded, common_prefix
 
 IGNORE = -100
 """torch's label for "no loss here"."""
@@ -79,6 +79,24 @@ def cut(
         batches[-1].append(index)
         held += length
     return batches
+
+
+def clusters(rows: Sequence[Sequence[int]], *, worth: int, least: int = 2) -> list[list[int]]:
+    """Indices of rows that begin alike; first those that stand alone, all together.
+
+    Args:
+        rows: of tokens.
+        worth: first tokens that neighbours in a cluster share at least, when rows stand in their order.
+        least: rows of a cluster.
+    """
+    found: list[list[int]] = []
+    for index in sorted(range(len(rows)), key=lambda index: (rows[index], index)):
+        if found and common_prefix(rows[found[-1][-1]], rows[index]) >= worth:
+            found[-1].append(index)
+        else:
+            found.append([index])
+    alone = [index for cluster in found if len(cluster) < least for index in cluster]
+    return [cluster for cluster in [alone, *(one for one in found if len(one) >= least)] if cluster]
 
 
 def _lengths(examples: Sequence[Encoded]) -> list[int]:

@@ -297,6 +297,7 @@ class Runner:
             scores = moving.scores.measure(run.model, row=row, around=partial(evaluating, moving.method, run))
             if row == 0 and (taken := self.base_row.tell()):
                 run.note("base_row", taken)
+        run.note("engines", list(dict.fromkeys([*run.notes.get("engines", ()), *moving.evaluator.wrote])))
         self.fixed.run_dir.event("measured", row=row)
         run.warnings.update(dict.fromkeys(replaced(), 1))
         self._keep(row)

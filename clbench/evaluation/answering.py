@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from clbench.spec.task import Task
     from clbench.training.losses import Losses
 
+Choose = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Tokens so far and scores to other scores, of which the greatest is taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -60,8 +63,8 @@ class Trained:
         limits = [self._limit(one.task, max_new_tokens) for one in rows]
         numbers = torch.rand((len(rows), max(limits, default=1)), generator=generator, dtype=torch.float64)
 
-        def draw(places: list[int], prompts: list[list[int]]) -> Draw | None:
-            return Draw(numbers[places], temperature, prompts) if temperature else None
+        def draw(places: list[int], prompts: list[list[int]]) -> Choose:
+            return Draw(numbers[places], temperature, prompts) if temperature else _greatest
 
         found: dict[int, Sample] = {}
         with evaluating(model):
@@ -81,7 +84,7 @@ class Trained:
         places: Sequence[int],
         *,
         limit: int,
-        draw: Callable[[list[int], list[list[int]]], Draw | None],
+        draw: Callable[[list[int], list[list[int]]], Choose],
     ) -> dict[int, Sample]:
         """Samples of one task's rows, by place; this device's share, and what the others found."""
         asker, accelerator = self.evaluator, self.evaluator.accelerator
@@ -131,6 +134,11 @@ class Trained:
     def logprobs(self, rows: Sequence[Encoded]) -> list[torch.Tensor]:
         """In micro-batches of the run's."""
         return self.losses.logprobs(rows)
+
+
+def _greatest(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    """Scores as they are; said all the same, as what a method asks for is generated in one way, and counted in one."""
+    return scores
 
 
 class Draw:

@@ -125,7 +125,7 @@ class BaseRow:
             "asked": asked_of(data),
             "protocol": protocol.model_dump(mode="json", include=ASKED),
             "template": self.config.template,
-            "runtime": runtime.model_dump(mode="json", include={"eval_batch", "micro_batch", "attention"}),
+            "runtime": runtime.model_dump(mode="json", include={"engine", "eval_batch", "micro_batch", "attention"}),
             "arithmetic": [device.device_name(self.evaluator.accelerator.device), device.arithmetic()],
             "code": code(),
         }

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from clbench.data.batches import collate, cut, left_pad
+from clbench.data.batches import clusters, collate, cut
 from clbench.data.detokenising import until
 from clbench.evaluation import likelihood
-from clbench.methods.asked import asked
+from clbench.evaluation.engines.choosing import Engines
+from clbench.evaluation.engines.engine import Batch, Place, Written, until_end
 from clbench.models import memory
-from clbench.models.padding import Padding, masked_attention
+from clbench.models.checks import LOOSE
+from clbench.models.padding import Padding
 from clbench.runs.predictions import Prediction
 from clbench.scoring import choices
 from clbench.training.batching import ROWS
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 CACHE_ERRORS = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 WINDOW = 2048  # tokens of context, where a model's configuration names none
+WORTH_SHARING, FEW = 64, 8  # tokens that so many prompts begin with alike, as solved examples: they are asked together
+AT_ONCE = 1024  # prompts that an engine is given which makes batches by itself
 
 
 class Answer(NamedTuple):
@@ -45,23 +50,6 @@ class Answer(NamedTuple):
     text: str
     truncated: bool
     tokens: int
-
-
-class Written(NamedTuple):
-    """The tokens that were generated for one prompt.
-
-    Args:
-        ids: up to the first that ends an answer.
-        end: that one, if there was one.
-    """
-
-    ids: list[int]
-    end: int | None
-
-    @property
-    def whole(self) -> tuple[int, ...]:
-        """With the token that ends it."""
-        return (*self.ids, *([] if self.end is None else [self.end]))
 
 
 Answers = dict[int, Answer]
@@ -83,6 +71,7 @@ class Evaluator:
         warn: told of what the record must say.
         padding: what the model bears.
         heads: whether what questions begin with alike is computed once for all; not where each is answered in its way.
+        engines: who writes answers; made of what stands above.
     """
 
     accelerator: Accelerator
@@ -94,6 +83,25 @@ class Evaluator:
     warn: Callable[[str], None] = field(default=lambda message: None)
     padding: Padding = field(default_factory=Padding)
     heads: bool = True
+    engines: Engines | None = None
+
+    def __post_init__(self) -> None:
+        """The engine that is asked for must be there."""
+        if self.engines is None:
+            place = Place(
+                self.accelerator.device, self.encoder.pad, self.protocol.precision, LOOSE[self.protocol.precision]
+            )
+            self.engines = Engines(self.runtime.engine, place, warn=self.warn, together=self.heads)
+
+    @property
+    def _writers(self) -> Engines:
+        assert self.engines is not None
+        return self.engines
+
+    @property
+    def wrote(self) -> dict[str, None]:
+        """Names of the engines that have written answers."""
+        return self._writers.used
 
     def predict(
         self,
@@ -128,7 +136,9 @@ class Evaluator:
             texts = [told[index] for index in indices]
             return [self.read(*one, stop=stop) for one in zip(found, asked, texts, strict=True)]
 
-        batches = self.batches(model, prompts, limit=limit)
+        with self._asking():
+            plans = bool(prompts) and self._writers.of(model, prompts).plans
+        batches = at_once(len(prompts)) if plans else self.batches(model, prompts, limit=limit)
         return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
 
     def choose(
@@ -211,13 +221,17 @@ class Evaluator:
         return math.fsum(sums) / sum(one.num_answer for one in encoded)
 
     def batches(self, model: Any, prompts: Sequence[Sequence[int]], *, limit: int) -> list[list[int]]:
-        """Batches of prompts of like lengths, the longest first: out of memory shows at once."""
-        order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
-        lengths = [len(prompts[index]) + limit for index in order]
-        costs, most = self._memory(model, width=lengths[0] if lengths else 1)
+        """Batches of prompts that begin alike or are of like lengths, the longest first: out of memory shows soon."""
+        costs, most = self._memory(model, width=max(map(len, prompts), default=1) + limit)
         size, alike = self.runtime.eval_batch, not self.padding.asking
-        batches = cut(lengths, size=size, alike=alike, tokens=most // costs.cached)
-        return [[order[place] for place in batch] for batch in batches]
+        groups = clusters(prompts, worth=WORTH_SHARING, least=FEW) if self.heads else [list(range(len(prompts)))]
+        batches: list[list[int]] = []
+        for group in groups:
+            order = sorted(group, key=lambda index: (-len(prompts[index]), prompts[index], index))
+            lengths = [len(prompts[index]) + limit for index in order]
+            rows = cut(lengths, size=size, alike=alike, tokens=most // costs.cached)
+            batches += [[order[place] for place in batch] for batch in rows]
+        return sorted(batches, key=lambda batch: -len(prompts[batch[0]]))
 
     def _memory(self, model: Any, *, width: int) -> tuple[memory.Costs, int]:
         """What tokens cost, and what there is for a batch (bytes)."""
@@ -241,18 +255,22 @@ class Evaluator:
             stop: texts at which all have come to an end.
             draw: tokens so far and scores to other scores, of which the greatest is taken.
         """
-        from transformers import LogitsProcessorList, StoppingCriteriaList
+        once = list(dict.fromkeys(map(tuple, prompts))) if draw is None else prompts
+        stopped = partial(self._has_stopped, stop=stop) if stop else None
+        ends = frozenset(model.generation_config.eos_token_id)
+        with self._asking():
+            rows = self._writers.write(model, Batch(once, limit, ends, stopped, draw))
+        found = [until_end(row, ends) for row in rows]
+        if draw is not None:
+            return found
+        known = dict(zip(once, found, strict=True))
+        return [known[tuple(one)] for one in prompts]
 
-        device = self.accelerator.device
-        ids, mask = left_pad(prompts, pad=self.encoder.pad)
-        start = ids.shape[1]
-        stopping = {"stopping_criteria": StoppingCriteriaList([partial(self._stopped, stop=stop, start=start)])}
-        drawn = {"logits_processor": LogitsProcessorList([draw])} if draw else {}
-        inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
-        with torch.inference_mode(), autocast(self.protocol, device), masked_attention(), asked(lambda: prompts):
-            output = model.generate(**inputs, max_new_tokens=limit, **(stopping if stop else {}), **drawn)
-        ends = set(model.generation_config.eos_token_id)
-        return [_until_end(row, ends) for row in output[:, start:].tolist()]
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Without gradients, in the protocol's precision."""
+        with torch.inference_mode(), autocast(self.protocol, self.accelerator.device):
+            yield
 
     def read(self, written: Written, asked: Sequence[int], prompt: str, *, stop: tuple[str, ...]) -> Answer:
         """The answer that tokens give where they stand, up to the first stop."""
@@ -268,12 +286,12 @@ class Evaluator:
         used = bisect.bisect_left(range(len(ids)), True, key=stopped)
         return Answer(cut, False, used)  # the others of the batch may have gone on
 
-    def _stopped(self, ids: torch.Tensor, scores: Any, *, stop: tuple[str, ...], start: int, **_: Any) -> torch.Tensor:
-        """Which answers have come to a stop; transformers' own `stop_strings` also looks into the prompt."""
+    def _has_stopped(self, row: Sequence[int], start: int, *, stop: tuple[str, ...]) -> bool:
+        """Whether one of the texts stands in what was written, looked for at its end."""
         longest = max(len(one.encode()) for one in stop)  # a token is a byte at least
-        cut = max(start, ids.shape[1] - longest - 4)
-        tails = [self.encoder.detokenizer.text(row[cut:], after=row[:cut]) for row in ids.tolist()]
-        return torch.tensor([any(one in tail for one in stop) for tail in tails], device=ids.device)
+        cut = max(start, len(row) - longest - 4)
+        tail = self.encoder.detokenizer.text(row[cut:], after=row[:cut])
+        return any(one in tail for one in stop)
 
     def _likelihoods(self, model: Any, questions: list[likelihood.Question]) -> list[list[float]]:
         inner, device = getattr(model, "module", model), self.accelerator.device
@@ -302,7 +320,7 @@ class Evaluator:
                 raise
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         else:
-            loose = 1e-3 if self.protocol.precision == "fp32" else 5e-2
+            loose = LOOSE[self.protocol.precision]
             pairs = [pair for a, b in zip(found, expected, strict=True) for pair in zip(a, b, strict=True)]
             if all(math.isclose(a, b, rel_tol=loose, abs_tol=loose) for a, b in pairs):
                 return True
@@ -319,6 +337,11 @@ class Evaluator:
         return dict(gather_object(list(found.items())))
 
 
+def at_once(number: int) -> list[list[int]]:
+    """Batches for an engine that makes batches by itself."""
+    return [list(range(start, min(start + AT_ONCE, number))) for start in range(0, number, AT_ONCE)]
+
+
 def _longest(questions: Sequence[likelihood.Question]) -> int:
     return max((len(row) for one in questions for row in one.rows), default=1)
 
@@ -328,8 +351,3 @@ def window(model: Any) -> int:
     config = getattr(model, "module", model).config
     found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return int(found or WINDOW)
-
-
-def _until_end(ids: list[int], ends: set[int]) -> Written:
-    end = next((i for i, token in enumerate(ids) if token in ends), None)
-    return Written(ids, None) if end is None else Written(ids[:end], ids[end])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clbench.base.errors import DataError
-from clbench.data.batches import collate, cut, left_pad, right_pad
+from clbench.data.batches import clusters, collate, cut, left_pad, right_pad
 from clbench.data.tokenising import Encoded, common_prefix
 from clbench.methods.asked import asked
 from clbench.models.padding import masked_attention
@@ -102,17 +102,8 @@ def plan_batches(questions: Sequence[Question], *, size: int, tokens: int) -> li
         size: questions a batch at most.
         tokens: tokens a batch keeps in the cache at most, over all its rows; a single question may exceed it.
     """
-    order = sorted(range(len(questions)), key=lambda index: (questions[index].rows[0], index))
-    clusters: list[list[int]] = []
-    for index in order:
-        before = questions[clusters[-1][-1]].rows[0] if clusters else ()
-        if common_prefix(before, questions[index].rows[0]) >= WORTH_SHARING:
-            clusters[-1].append(index)
-        else:
-            clusters.append([index])
-    alone = [cluster[0] for cluster in clusters if len(cluster) == 1]
-    together = [cluster for cluster in clusters if len(cluster) > 1]
-    batches = [batch for cluster in [alone, *together] for batch in _cut(questions, cluster, size=size, tokens=tokens)]
+    alike = clusters([one.rows[0] for one in questions], worth=WORTH_SHARING)
+    batches = [batch for cluster in alike for batch in _cut(questions, cluster, size=size, tokens=tokens)]
     return sorted(batches, key=lambda batch: -len(questions[batch[0]].rows[0]))
 
 
@@ -180,18 +171,18 @@ def scores(
 
     cache = DynamicCache(config=model.config)
     begun = common_head(questions) if heads else 0
-    if _slots(questions) > _reach(model, cache):
+    if _slots(questions) > reach(model, cache):
         begun = 0  # padding between head and question would push tokens out of a sliding window
     if begun:
         first = torch.tensor([questions[0].rows[0][:begun]], device=device)
         with asked(lambda: [questions[0].asked]):
-            _run(model, first, torch.ones_like(first), cache, places=torch.tensor([begun - 1], device=device))
+            read_on(model, first, torch.ones_like(first), cache, places=torch.tensor([begun - 1], device=device))
         cache.batch_repeat_interleave(len(questions))
     ids, held = left_pad([one.rows[0][begun : one.shared] for one in questions], pad=pad)
     mask = torch.cat([held.new_ones(len(questions), begun), held], dim=1).to(device)
     ends = torch.arange(1, len(questions) + 1, device=device) * ids.shape[1] - 1
     with asked(lambda: [one.asked for one in questions]):
-        last = _run(model, ids.to(device), mask, cache, places=ends).logits.float()  # (questions, vocabulary)
+        last = read_on(model, ids.to(device), mask, cache, places=ends).logits.float()  # (questions, vocabulary)
     return _tails(model, questions, cache, mask, last, pad=pad)
 
 
@@ -212,7 +203,7 @@ def _tails(
         past = torch.cat([mask[owner], held[:, :-1]], dim=1)
         later = counted[:, 1:]
         with asked(lambda: [questions[i].asked for i, _ in rows]):
-            output = _run(model, tails[:, :-1], past, cache, places=later.flatten().nonzero()[:, 0])
+            output = read_on(model, tails[:, :-1], past, cache, places=later.flatten().nonzero()[:, 0])
         values[:, 1:][later] = output.likelihoods(tails[:, 1:][later])
     found = iter(values.masked_fill(~counted, 0.0).sum(-1).tolist())
     return [[next(found) for _ in one.rows] for one in questions]
@@ -231,14 +222,14 @@ def _slots(questions: Sequence[Question]) -> int:
     return longest + max(len(row) - one.shared for one in questions for row in one.rows)
 
 
-def _reach(model: Any, cache: Any) -> int:
+def reach(model: Any, cache: Any) -> int:
     """How many tokens back each one attends to."""
     windows = [layer.sliding_window for layer in cache.layers if getattr(layer, "is_sliding", False)]
     own = getattr(model.config, "window_size", None)  # GPT-Neo's local layers, whose cache keeps everything
     return min([*windows, own if isinstance(own, int) else sys.maxsize])
 
 
-def _run(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any, *, places: torch.Tensor) -> Output:
+def read_on(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any, *, places: torch.Tensor) -> Output:
     """A pass on top of a cache, for some of its positions. `mask` also covers what the cache holds."""
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}

@@ -125,6 +125,9 @@ class Runtime(Frozen):
         device: `auto`, `cpu` or `cuda`.
         attention: how attention is computed. `auto`: `sdpa`, which has the device's fused kernels, where the
             architecture supports it, else `eager`.
+        engine: who writes greedy answers: `greedy`, clbench's own decoding; `hf`, transformers' `generate`;
+            `continuous`, transformers' continuous batching, on a GPU; `vllm`, where it is installed. Each shows
+            on a sample that its answers are the model's own, else the next takes its place. `auto`: `greedy`, `hf`.
         drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
         gradient_checkpointing: trade a second forward pass for activation memory.
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
@@ -143,6 +146,7 @@ class Runtime(Frozen):
     eval_batch: int = Field(default=128, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    engine: Literal["auto", "greedy", "hf", "continuous", "vllm"] = "auto"
     drift: bool = True
     gradient_checkpointing: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)

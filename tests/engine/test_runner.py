@@ -205,7 +205,7 @@ def test_a_methods_calls_notes_and_costs_reach_the_record(run, reset):
         expected += again if index > 1 else []
         expected += [f"before {index} {task} 2", "training_data", "step", "step", "after"]  # three examples of six
     assert Diary.calls == expected
-    assert record.notes == {"diary": 18}
+    assert record.notes == {"diary": 18, "engines": ["greedy"]}
     assert record.warnings["diary: kept something"] == T
     assert (record.footprint.stored_examples, record.footprint.extra_passes) == (18, 0.5)
     assert record.method.packages == {"clbench-lab": "1.2"}

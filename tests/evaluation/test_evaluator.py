@@ -72,13 +72,18 @@ def test_answers_are_those_of_one_prompt_at_a_time(folder, eval_batch):
 
 
 @pytest.mark.parametrize("eval_batch", [1, 4])
-def test_answers_from_before_an_interruption_are_not_asked_again(llama, eval_batch):
+def test_answers_from_before_an_interruption_are_not_asked_again(llama, eval_batch, monkeypatch):
     evaluator, model = evaluator_of(llama, eval_batch=eval_batch, max_answer_tokens=LIMIT)
     examples, told = small.examples(6), []
     whole = evaluator.predict(model, examples, max_new_tokens=100, on_batch=told.append)
     tokens, known = evaluator.tokens, {**told[0], **told[-1]}
-    generate, asked = model.generate, []
-    model.generate = lambda **arguments: asked.append(len(arguments["input_ids"])) or generate(**arguments)
+    generate, asked = Evaluator.generate, []
+
+    def counting(self, model, prompts, **given):
+        asked.append(len(prompts))
+        return generate(self, model, prompts, **given)
+
+    monkeypatch.setattr(Evaluator, "generate", counting)
     evaluator.tokens = 0
     assert evaluator.predict(model, examples, max_new_tokens=100, known=known) == whole
     assert evaluator.tokens == tokens
