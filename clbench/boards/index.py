@@ -118,7 +118,7 @@ class Index:
 def identity(summaries: Sequence[SummarySpec], keys: Sequence[str]) -> str:
     """Hash of all that an entry depends on besides its record: the code of our rooms and of others' summaries."""
     package = Path(clbench.__file__).parent
-    own = {path: file_digest(path) for room in ROOMS for path in sorted((package / room).glob("*.py"))}
+    own = {path: file_digest(path) for room in ROOMS for path in sorted((package / room).rglob("*.py"))}
     others = {spec.target: _source(spec.target) for spec in summaries}
     return digest([{path.name: found for path, found in own.items()}, others, list(keys)])
 

@@ -71,15 +71,15 @@ class Suite:
             else training.tokens_a_second(plain, records=RECORDS, most=most, budget=self.seconds)
         )
         answered = (
-            Figure("answering", shape.name, "greedy answers", None, "tokens/s", note=why)
+            [Figure("answering", shape.name, "greedy answers", None, "tokens/s", note=why)]
             if why
             else answering.tokens_a_second(plain, prompts=RECORDS, limit=ANSWER, budget=self.seconds)
         )
         yield trained
-        yield answered
+        yield from answered
         tasks = self.registry.catalog().stream("trace").tasks
         whole = projection.work({name: tasks[name] for name in TRACE})
-        yield projection.project(whole, training=trained, answering=answered)
+        yield projection.project(whole, training=trained, answering=answered[0])
 
     def _take(self, name: str, shape: Shape) -> Subject:
         return take(name, shape, accelerator=self.accelerator, registry=self.registry, settings=self.settings)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -136,3 +137,13 @@ def test_the_command_reads_everything_and_git_sees_no_index(board, call):
     assert call("leaderboard", "--leaderboards-dir", board.folder).code == 0
     assert (board.folder / ".index" / ".gitignore").read_text() == "*\n"
     assert max(path.stat().st_mtime for path in (board.folder / ".index").glob("*.sqlite")) >= began - 1
+
+
+def test_the_code_that_makes_entries_is_all_of_its_rooms(monkeypatch):
+    """Parts of rooms, too: what a definition of a metric reads is in a folder of its own."""
+    seen = []
+    monkeypatch.setattr(index, "file_digest", lambda path: seen.append(path) or "")
+    index.identity(SUMMARIES, ["op"])
+    package = Path(index.clbench.__file__).parent
+    assert {path for room in index.ROOMS for path in (package / room).rglob("*.py")} <= set(seen)
+    assert package / "metrics" / "definitions" / "cells.py" in seen

@@ -86,10 +86,25 @@ def test_tokens_a_second_are_counted_from_the_steps(monkeypatch):
     }
 
 
-def test_both_ways_of_answering_give_the_same_tokens():
+@pytest.mark.parametrize("engine", ["greedy", "hf"])
+def test_every_way_of_answering_gives_the_same_tokens(engine):
     one = subject("sequential", SHAPES["tiny"])
     asked = [list(row.ids[: -row.num_answer])[-40:] for batch in one.steps(1) for row in batch]
-    assert answering._ours(one, asked, limit=4) == [ids[:4] for ids in answering._theirs(one, asked, limit=4)]
+    evaluators, missing = answering._engines(one)
+    assert set(missing) == {"continuous", "vllm"}
+    ours = answering._ours(evaluators[engine], one, asked, limit=4)
+    assert ours == [ids[:4] for ids in answering._theirs(one, asked, limit=4)]
+    assert list(evaluators[engine].wrote) == [engine]
+
+
+def test_answers_are_counted_for_each_engine(monkeypatch):
+    monkeypatch.setattr("clbench.speed.lengths.LONGEST_PROMPT", 16)
+    monkeypatch.setattr("clbench.speed.timing.seconds", lambda work, device: (work(), 0.5)[1])
+    greedy, hf, *others = answering.tokens_a_second(subject("sequential"), prompts=1, limit=2, budget=0.01)
+    assert greedy.value == hf.value == 8 * 2 / 0.5
+    assert greedy.beside == hf.beside == {answering.OTHERS: 1.0}
+    assert all(one.value is None for one in others)
+    assert all(one.note.startswith("unmeasured: ") for one in others)
 
 
 def test_the_peak_is_a_products_best(monkeypatch):
