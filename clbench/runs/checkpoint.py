@@ -184,7 +184,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         raise ValueError("state.json has another SHA-256 than it states")
     if file_digest(path / "tensors.safetensors") != content["tensors"]:
         raise ValueError("tensors.safetensors has another SHA-256 than state.json states")
-    return content, load_file(path / "tensors.safetensors")
+    loaded = load_file(path / "tensors.safetensors")  # parts of one piece of memory, wherever they begin in it
+    return content, {name: one.clone() for name, one in loaded.items()}  # products round by where they begin
 
 
 def _complete(folder: Path) -> list[Path]:

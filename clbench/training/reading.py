@@ -74,13 +74,13 @@ class Reading:
             RunError: one of them is none.
         """
         found = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
-        norms = [one.to(self._numbers[0].device) for one in torch._foreach_norm(list(found.values()))]
-        norm = torch.linalg.vector_norm(torch.stack(norms))
-        self._numbers = [self._numbers[0], norm, *(norms if self.late else [])]
+        loss = self._numbers[0]
+        norms = [one.to(loss.device) for one in torch._foreach_norm(list(found.values()))] if found else []
+        norm = torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros_like(loss)
+        self._numbers = [loss, norm, *(norms if self.late else [])]
         self._names = list(found)
         if not self.late:
-            loss = self._numbers[0].item()
-            divergence.check_norm(norm.item(), self.model, loss=loss, step=self.step)
+            divergence.check_norm(norm.item(), self.model, loss=loss.item(), step=self.step)
         return norm
 
     def send(self) -> None:

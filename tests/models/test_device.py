@@ -1,6 +1,7 @@
 """The device that is taken, and what a machine without Unix gives instead of its modules."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,13 @@ def test_peak_memory_without_resource(monkeypatch):
 
 def test_peak_memory_is_of_this_process():
     assert 10 << 20 < device.peak_memory(torch.device("cpu")) < 1 << 40
+
+
+def test_peak_memory_is_not_inherited():
+    """A program begun by a large process is as large as it is itself: its parent here has torch."""
+    program = "from clbench.models.device import peak_resident; print(peak_resident())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 5 << 20 < int(done.stdout) < device.peak_resident() / 2
 
 
 def test_arithmetic_of_training_counts_weights_that_multiply():

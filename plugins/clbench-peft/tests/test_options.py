@@ -16,7 +16,18 @@ SPECS = {spec.name: spec for spec in clbench_methods()}
 
 
 def test_specs_name_what_they_are():
-    assert set(SPECS) == {"lora", "dora", "olora", "inflora", "osf", "epi", "l2p", "peft", "migu"}
+    assert set(SPECS) == {
+        "lora",
+        "dora",
+        "olora",
+        "inflora",
+        "osf",
+        "epi",
+        "l2p",
+        "peft",
+        "migu",
+        "progressive-prompts",
+    }
     assert all(spec.problem() == "" and spec.create().footprint() == Footprint() for spec in SPECS.values())
     for spec in (spec for name, spec in SPECS.items() if name != "migu"):  # which masks gradients and adds nothing
         assert {"changes_model", "freezes_base"} <= spec.capabilities

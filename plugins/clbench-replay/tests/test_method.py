@@ -21,7 +21,7 @@ TASKS = ("own/word", "own/number", "own/stance")
 
 
 def spec():
-    first, _ = clbench_methods()
+    first, *_ = clbench_methods()
     return first
 
 
