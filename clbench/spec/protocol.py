@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from clbench.base.errors import FileError, did_you_mean
 from clbench.spec.task import Frozen, Task
@@ -16,6 +16,9 @@ Epochs = Annotated[int, Field(ge=1, le=1000)]
 Weights = Literal["fp32", "bf16", "frozen-bf16", "frozen-int8", "frozen-nf4"]
 Moments = Literal["fp32", "bf16", "8bit"]
 Precision = Literal["fp32", "bf16"]
+Switch = BeforeValidator(lambda given: ("on" if given else "off") if isinstance(given, bool) else given)
+"""YAML reads `on` and `off` as true and false."""
+Packing = Annotated[Literal["auto", "on", "off"], Switch]
 ASKED = {"precision", "weights", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
 """What of a protocol moves an answer."""
 
@@ -142,7 +145,7 @@ class Runtime(Frozen):
 
     micro_batch: int | None = Field(default=None, ge=1)
     micro_tokens: int | None = Field(default=None, ge=1)
-    packing: Literal["auto", "on", "off"] = "auto"
+    packing: Packing = "auto"
     eval_batch: int = Field(default=128, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"

@@ -1,6 +1,7 @@
 """The protocol: what it allows, and whose epochs it counts."""
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from clbench.base.errors import FileError
@@ -90,3 +91,15 @@ def test_runtime_out_of_range_is_refused(key, value):
 def test_protocol_cannot_be_changed():
     with pytest.raises(ValidationError):
         Protocol().epochs = 3
+
+
+@pytest.mark.parametrize("text", ["on", "off", "auto"])
+def test_a_switch_is_what_was_written(text):
+    """As a user writes it, on the command line and in a file: YAML makes `on` true."""
+    assert Runtime(packing=yaml.safe_load(text)).packing == text
+
+
+def test_a_switch_takes_no_other_value():
+    for wrong in ("yes please", [1], 1):
+        with pytest.raises(ValidationError, match="packing"):
+            Runtime(packing=wrong)
