@@ -46,12 +46,17 @@ class Continuous:
             RuntimeError: what became of a prompt that has no answer.
         """
         import copy
+        import inspect
 
         from transformers import ContinuousBatchingConfig
 
         how = copy.deepcopy(model.generation_config)
         how.eos_token_id, how.do_sample = sorted(batch.ends) or -1, False
-        sizes: Any = self.sizes
+        options: dict[str, Any] = {**self.sizes}
+        if (
+            "auto_switch_to_flash" in inspect.signature(ContinuousBatchingConfig).parameters
+        ):  # transformers 5.17 has none
+            options["auto_switch_to_flash"] = False
         with (
             torch.inference_mode(mode=False),
             torch.no_grad(),
@@ -60,7 +65,7 @@ class Continuous:
             told = model.generate_batch(
                 [list(prompt) for prompt in batch.prompts],
                 generation_config=how,
-                continuous_batching_config=ContinuousBatchingConfig(auto_switch_to_flash=False, **sizes),
+                continuous_batching_config=ContinuousBatchingConfig(**options),
                 max_new_tokens=batch.limit,
             )
         if len(told) != len(batch.prompts) or any(one.error for one in told.values()):
