@@ -5,6 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+_OWN: set[int] = set()  # identities of the threads that are at a job
+
+
+def is_own() -> bool:
+    """Whether what asks is a job of a `Background`, in its thread."""
+    return threading.get_ident() in _OWN
+
 
 class Background:
     """A thread for one job after the other. It dies with its process, so that a job must bear being cut off."""
@@ -22,10 +29,13 @@ class Background:
         self.wait()
 
         def work() -> None:
+            _OWN.add(threading.get_ident())
             try:
                 job()
             except BaseException as error:  # for whoever asks next
                 self._error = error
+            finally:
+                _OWN.discard(threading.get_ident())
 
         self._thread = threading.Thread(target=work, name="clbench-background", daemon=True)
         self._thread.start()

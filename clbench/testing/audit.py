@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clbench.base import background
 from clbench.base.atomic import LOCK_FILES
 
 _HUNTING = frozenset({"gc.get_objects", "gc.get_referrers", "sys._current_frames", "sys._getframe"})
@@ -50,6 +51,8 @@ class Watch:
             args: of the event.
             caller: module that did it.
         """
+        if background.is_own():
+            return  # a checkpoint that is written while the hook runs
         if event in _FILES:
             self._file(event, args)
         elif event in _STARTS:

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from clbench.base.background import Background
 from clbench.testing.audit import Watch, listening
 
 
@@ -28,6 +29,19 @@ def test_the_runs_sign_of_life_is_not_the_methods(told, tmp_path):
         thread.join()
 
     assert told(act) == []
+
+
+def test_a_checkpoint_that_is_written_meanwhile_is_not_the_methods(told, tmp_path):
+    """By the run's own thread, which the kit sees to the end of before it looks elsewhere."""
+    writer, held = Background(), threading.Event()
+    writer.start(lambda: (held.wait(10), (tmp_path / "runs" / "state.json").write_text("saved")))
+
+    def act():
+        held.set()
+        writer.wait()
+
+    assert told(act) == []
+    assert (tmp_path / "runs" / "state.json").read_text() == "saved"
 
 
 @pytest.mark.parametrize(("name", "elsewhere"), [(".owner", False), ("forged.json", True), ("forged.json", False)])
