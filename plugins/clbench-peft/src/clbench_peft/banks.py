@@ -9,42 +9,23 @@ pass whatever its rows need, and a cache of keys and values serves as it does ot
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from clbench.base.errors import RunError
-from clbench_peft.inject import ADAPTER
+from clbench_peft.kept import Kept
 
 NONE = -1
 """The adapter of a row that the base model answers."""
 
 
-class Banks:
-    """By layer, the A (tasks, rank, inputs) and B (tasks, outputs, rank) of all finished tasks.
-
-    Args:
-        layers: peft's LoRA layers, by name.
-        scale: α/r.
-        label: of the method, for messages.
-    """
+class Banks(Kept):
+    """Those of which each row of a batch has one."""
 
     def __init__(self, layers: Mapping[str, Any], scale: float, *, label: str) -> None:
-        self.layers, self.scale, self.label = dict(layers), scale, label
-        self.kept: dict[str, list[torch.Tensor]] = {}
+        super().__init__(layers, scale, label=label)
         self._rows: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # of the batch: (rows, …)
-        self.width = 0  # tokens a row in the pass under way
-        for name, layer in self.layers.items():
-            layer.register_forward_hook(_adding(name, self))
-
-    @torch.no_grad()
-    def keep(self) -> None:
-        """Copy what the layers' adapter has become, as one task's more."""
-        for name, layer in self.layers.items():
-            new = [side[ADAPTER].weight.detach().clone()[None] for side in (layer.lora_A, layer.lora_B)]
-            known = self.kept.get(name)
-            self.kept[name] = new if known is None else [torch.cat(pair) for pair in zip(known, new, strict=True)]
 
     @torch.no_grad()
     def choose(self, adapters: Sequence[int], *, device: torch.device) -> None:
@@ -67,28 +48,17 @@ class Banks:
         if name not in self._rows:
             return None
         a, b = self._rows[name]
-        if x.dim() == 2 and len(x) == len(a) * self.width:  # some models flatten rows before a layer
-            return ((x.view(len(a), self.width, -1) @ a.mT) @ b.mT).flatten(0, 1)
-        if x.dim() != 3 or len(x) != len(a):
-            raise RunError(
-                f"{self.label}: {name} does not see every token of a prompt (experts do not); name other targets"
-            )
-        return (x @ a.mT) @ b.mT
+        return (self.rows(name, x, len(a)) @ a.mT) @ b.mT
 
     @contextlib.contextmanager
     def answering(self, device: torch.device) -> Iterator[None]:
         """Within, the adapters that are kept answer, and not the one that is trained."""
-        self.kept = {name: [one.to(device) for one in pair] for name, pair in self.kept.items()}
+        self.place(device)
         with without(self.layers):
             try:
                 yield
             finally:
                 self._rows = {}
-
-    @property
-    def nbytes(self) -> int:
-        """Of what is kept."""
-        return sum(one.nbytes for pair in self.kept.values() for one in pair)
 
 
 @contextlib.contextmanager
@@ -102,11 +72,3 @@ def without(layers: Mapping[str, Any]) -> Iterator[None]:
     finally:
         for name, layer in layers.items():
             layer._disable_adapters = before[name]
-
-
-def _adding(name: str, banks: Banks) -> Callable[..., torch.Tensor | None]:
-    def add(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
-        more = banks.added(name, inputs[0]) if layer is banks.layers[name] else None  # a copy of the model has the hook
-        return None if more is None else output + more.to(output.dtype)
-
-    return add

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import torch
@@ -21,7 +22,7 @@ from clbench_peft.asked import Prompts, asked_by
 from clbench_peft.features import Pooling, features, width
 from clbench_peft.passes import Passes
 from clbench_peft.pool import PromptPool, choose, distances, pull
-from clbench_peft.prepending import prepended
+from clbench_peft.prepending import attach, embedding, prepended
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -65,7 +66,7 @@ class L2p(Method):
     def __init__(self, options: L2pOptions | None = None) -> None:
         super().__init__(options)
         self._begun = self._attached = False
-        self._size = self._width = 0  # parameters of the pool; tokens a row in the pass under way
+        self._size = 0  # parameters of the pool
         self._counts = torch.zeros(self.options.pool)  # choices of the present task's training
         self._past = torch.zeros(self.options.pool)  # of all before it
         self._passes = Passes()  # read for queries
@@ -82,7 +83,7 @@ class L2p(Method):
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Freeze it, and give it a pool: prompts begin as embeddings of tokens that are drawn, keys as directions."""
-        options, embed = self.options, _embedding(model)
+        options, embed = self.options, embedding(model)
         model.requires_grad_(False)
         with torch.no_grad():
             drawn = torch.randint(embed.weight.shape[0], (options.pool, options.length))
@@ -96,29 +97,18 @@ class L2p(Method):
         """The protocol's; from here on every pass of the model is seen."""
         if not self._attached:
             self._attached = True
-            run.model.register_forward_pre_hook(
-                lambda model, args, kwargs: self._prepend(run, args, kwargs), with_kwargs=True
-            )
-            run.model.register_forward_hook(lambda model, args, output: self._cut(output))
+            attach(run.model, partial(self._prepend, run))
 
-    def _prepend(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+    def _prepend(self, run: Run, ids: torch.Tensor, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         """A pass begins."""
-        self._width = 0
         if not self._begun:
             return None
-        ids: torch.Tensor = kwargs["input_ids"] if "input_ids" in kwargs else args[0]
-        self._width = ids.shape[1]
         asked = asked_by(run, ids, kwargs)
         if asked is not None and asked is not self._asked:
             self._places = self._recalled(run, asked) if self._known is not None else self._chosen(run, asked)
             self._asked = asked
         soft = _pool(run.model).chosen(self._places)
-        return (), prepended(kwargs, ids, soft, embed=_embedding(run.model))
-
-    def _cut(self, output: Any) -> None:
-        """A pass is over: its logits are those of its tokens, without the soft ones before them."""
-        if self._width and output.logits.shape[1] > self._width:
-            output["logits"] = output.logits[:, -self._width :]
+        return prepended(kwargs, ids, soft, embed=embedding(run.model))
 
     def _chosen(self, run: Run, asked: Prompts) -> torch.Tensor:
         """Places of each prompt's soft prompts; in a training pass also the keys' loss."""
@@ -208,9 +198,4 @@ class L2p(Method):
 def _pool(model: torch.nn.Module) -> PromptPool:
     found = model.get_submodule(PLACE)
     assert isinstance(found, PromptPool)
-    return found
-
-
-def _embedding(model: PreTrainedModel) -> torch.nn.Embedding:
-    found: Any = model.get_input_embeddings()
     return found

@@ -7,11 +7,45 @@ padding behind them. Masks and positions are those of rows that many tokens long
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from clbench_peft.asked import goes_on
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def attach(model: torch.nn.Module, begin: Callable[[torch.Tensor, dict[str, Any]], dict[str, Any] | None]) -> None:
+    """Have something stand before the tokens of every pass of a model, whose logits stay those of its own tokens.
+
+    Args:
+        model: causal LM.
+        begin: a pass's tokens (rows, tokens) and its arguments by name, to other arguments; None: nothing stands there.
+    """
+    width = 0  # tokens a row in the pass under way; 0: nothing stands before them
+
+    def before(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+        nonlocal width
+        width = 0  # passes that `begin` makes itself are other ones
+        ids: Any = kwargs["input_ids"] if "input_ids" in kwargs else next(iter(args), None)
+        longer = begin(ids, kwargs)
+        width = ids.shape[1] if longer is not None else 0
+        return None if longer is None else ((), longer)
+
+    def after(module: Any, args: Any, output: Any) -> None:
+        if width and output.logits.shape[1] > width:
+            output["logits"] = output.logits[:, -width:]
+
+    model.register_forward_pre_hook(before, with_kwargs=True)
+    model.register_forward_hook(after)
+
+
+def embedding(model: PreTrainedModel) -> torch.nn.Embedding:
+    """Of a model's tokens."""
+    found: Any = model.get_input_embeddings()
+    return found
 
 
 def prepended(

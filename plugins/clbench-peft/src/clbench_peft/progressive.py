@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 import torch
@@ -22,7 +23,7 @@ from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
 from clbench_peft.asked import Prompts, asked_by, goes_on
 from clbench_peft.features import Pooling
 from clbench_peft.inject import forget_moments
-from clbench_peft.prepending import prepended
+from clbench_peft.prepending import attach, embedding, prepended
 from clbench_peft.router import Router
 from clbench_peft.routing import Routing
 
@@ -71,7 +72,7 @@ class ProgressivePrompts(Method):
         super().__init__(options)
         self._routing = Routing(Router(self.options.shrinkage), self.options.feature)
         self._kept: list[torch.Tensor] = []  # P_1 … P_{k−1}
-        self._size = self._width = 0  # parameters of a prompt; tokens a row in the pass under way
+        self._size = 0  # parameters of a prompt
         self._attached = self._begun = False
         self._measuring = False  # finished prompts answer
         self._given: str | None = None
@@ -82,7 +83,7 @@ class ProgressivePrompts(Method):
 
     def prepare_model(self, model: PreTrainedModel) -> PreTrainedModel:
         """Freeze it, and give it a prompt that begins as embeddings of tokens that are drawn."""
-        embed = _embedding(model)
+        embed = embedding(model)
         model.requires_grad_(False)
         drawn = torch.randint(embed.weight.shape[0], (self.options.length,))
         model.add_module(PLACE, Prompt(_embedded(embed, drawn)).train(model.training))
@@ -93,26 +94,20 @@ class ProgressivePrompts(Method):
         """The protocol's; from here on every pass of the model is seen."""
         if not self._attached:
             self._attached = True
-            run.model.register_forward_pre_hook(
-                lambda model, args, kwargs: self._prepend(run, args, kwargs), with_kwargs=True
-            )
-            run.model.register_forward_hook(lambda model, args, output: self._cut(output))
+            attach(run.model, partial(self._prepend, run))
 
-    def _prepend(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+    def _prepend(self, run: Run, ids: torch.Tensor, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         """A pass begins."""
-        self._width = 0
         prompts = self._prompts(run)
         if not prompts:
             return None
-        ids: torch.Tensor = kwargs["input_ids"] if "input_ids" in kwargs else args[0]
-        self._width = ids.shape[1]
         if self._measuring:
             self._choose(run, asked_by(run, ids, kwargs))
         skipped = self._skipped if self._measuring else None
         if skipped is not None and not goes_on(ids, kwargs.get("attention_mask")) and _takes_positions(run.model):
             kwargs = {"position_ids": torch.arange(ids.shape[1], device=ids.device)[None], **kwargs}
         soft = torch.cat(prompts[::-1]).expand(len(ids), -1, -1)
-        return (), prepended(kwargs, ids, soft, embed=_embedding(run.model), skipped=skipped)
+        return prepended(kwargs, ids, soft, embed=embedding(run.model), skipped=skipped)
 
     def _prompts(self, run: Run) -> list[torch.Tensor]:
         """P_1, P_2, …: those that stand before a pass."""
@@ -133,11 +128,6 @@ class ProgressivePrompts(Method):
             counts = [place + 1 for place in self._routing.route(run, asked)]
         missing = torch.tensor([len(tasks) - one for one in counts], device=run.device)
         self._skipped = missing * self.options.length if missing.any() else None
-
-    def _cut(self, output: Any) -> None:
-        """A pass is over: its logits are those of its tokens, without the soft ones before them."""
-        if self._width and output.logits.shape[1] > self._width:
-            output["logits"] = output.logits[:, -self._width :]
 
     # --- training
 
@@ -160,7 +150,7 @@ class ProgressivePrompts(Method):
         told = run.notes.get("progressive-prompts", {}).get("routed_to_own_prompt", {})
         run.note("progressive-prompts", {"routed_to_own_prompt": {**told, experience.task: round(right, 4)}})
         if experience.index < run.num_experiences:
-            embed, generator = _embedding(run.model), run.torch_rng("progressive-prompts.init", experience.index)
+            embed, generator = embedding(run.model), run.torch_rng("progressive-prompts.init", experience.index)
             drawn = torch.randint(embed.weight.shape[0], (self.options.length,), generator=generator)
             with torch.no_grad():
                 values.copy_(_embedded(embed, drawn))
@@ -211,11 +201,6 @@ def _prompt(model: torch.nn.Module) -> torch.nn.Parameter:
     found = model.get_submodule(PLACE)
     assert isinstance(found, Prompt)
     return found.values
-
-
-def _embedding(model: PreTrainedModel) -> torch.nn.Embedding:
-    found: Any = model.get_input_embeddings()
-    return found
 
 
 def _takes_positions(model: PreTrainedModel) -> bool:
