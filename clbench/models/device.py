@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clbench.spec.protocol import Precision
 
 _DRIVER = Path("/proc/driver/nvidia/version")
-_SIDE, _TIMES = 8192, 10  # of the matrix product that a device's peak is measured by
+_SIDES, _TIMES = {"cpu": 2048, "cuda": 8192}, 10  # of the matrix product that a device's peak is measured by
 
 
 def make_accelerator(wanted: str) -> Accelerator:
@@ -114,26 +114,28 @@ def share_of_peak(device: torch.device, *, flops: float, seconds: float, precisi
     import torch
 
     try:
-        return round(flops / seconds / _peak(device, torch.bfloat16 if precision == "bf16" else torch.float32), 4)
+        return round(flops / seconds / peak(device, precision=precision), 4)
     except torch.cuda.OutOfMemoryError:
         return None
 
 
-def _peak(device: torch.device, dtype: torch.dtype) -> float:
+def peak(device: torch.device, *, precision: Precision) -> float:
     """Operations a second of a product of two square matrices, warmed up."""
     import torch
 
-    one = torch.randn(_SIDE, _SIDE, device=device, dtype=dtype)
+    side, dtype = _SIDES[device.type], torch.bfloat16 if precision == "bf16" else torch.float32
+    one = torch.randn(side, side, device=device, dtype=dtype)
 
     def seconds(times: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
             torch.mm(one, one)
-        torch.cuda.synchronize(device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return time.perf_counter() - began
 
     seconds(2)
-    return 2.0 * _SIDE**3 * _TIMES / seconds(_TIMES)
+    return 2.0 * side**3 * _TIMES / seconds(_TIMES)
 
 
 def arithmetic() -> dict[str, str | int]:

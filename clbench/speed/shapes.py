@@ -41,12 +41,6 @@ class Shape:
         block = 2 * self.hidden * (self.hidden + narrow) + 3 * self.hidden * self.inner + 2 * self.hidden
         return self.layers * block + self.hidden + self.vocabulary * self.hidden * (1 if self.tied else 2)
 
-    @property
-    def flops(self) -> int:
-        """Of one token's forward pass: two a weight of a matrix product; attention is left out."""
-        lookup = 0 if self.tied else self.vocabulary * self.hidden
-        return 2 * (self.parameters - lookup)
-
 
 SHAPES = {
     one.name: one

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import OptionError
+from clbench.models.device import make_accelerator, peak, training_flops
 from clbench.speed import answering, projection, steps, training
 from clbench.speed.figure import Figure
 from clbench.speed.lengths import TRACE
@@ -50,7 +51,7 @@ class Suite:
     def figures(self) -> Iterator[Figure]:
         """One after the other, as they are measured."""
         device, precision = self.accelerator.device, self.settings["protocol"]["precision"]
-        most = training.peak(device, precision=precision)
+        most = peak(device, precision=precision)
         yield Figure("peak", "", f"matrix product, {precision}", most / 1e12, "TFLOP/s")
         for shape in self.shapes:
             yield from self._of(shape, most=most)
@@ -87,7 +88,7 @@ class Suite:
     def _too_long(self, subject: Subject, ways: int, *, most: float) -> str:
         """Why steps in so many ways are left out; empty if they are not."""
         tokens = sum(len(one.ids) for batch in subject.steps(RECORDS) for one in batch)
-        needed = ways * (FEWEST + 1) * SLOWER * 3 * subject.shape.flops * tokens / most
+        needed = ways * (FEWEST + 1) * SLOWER * training_flops(subject.model, tokens) / most
         return f"unmeasured: takes about {needed:.0f} s here (--seconds)" if needed > self.seconds else ""
 
 
@@ -116,8 +117,6 @@ def make(*, plugins: Sequence[str], shapes: Sequence[str], seconds: float, devic
     Raises:
         ClbenchError: there is no such method, shape or device.
     """
-    from clbench.models.device import make_accelerator
-
     known = registry.methods.entries
     for name in plugins:
         registry.composition(name)

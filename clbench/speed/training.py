@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.batches import collate, micro_batches
+from clbench.models.device import training_flops
 from clbench.speed import timing
 from clbench.speed.figure import Figure
 from clbench.speed.steps import tell
@@ -15,21 +16,7 @@ from clbench.training.batching import ROWS
 from clbench.training.losses import autocast
 
 if TYPE_CHECKING:
-    import torch
-
     from clbench.data.tokenising import Encoded
-
-PRODUCT = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices by which the peak is measured
-
-
-def peak(device: torch.device, *, precision: str) -> float:
-    """Floating-point operations a second of a product of two square matrices, the best of some."""
-    import torch
-
-    size, dtype = PRODUCT[device.type], torch.bfloat16 if precision == "bf16" else torch.float32
-    one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-    times = timing.in_turn({"product": lambda: one @ other}, device=device, budget=5.0)["product"]
-    return 2 * size**3 / min(times)
 
 
 def tokens_a_second(subject: Subject, *, records: int, most: float, budget: float) -> Figure:
@@ -51,7 +38,7 @@ def tokens_a_second(subject: Subject, *, records: int, most: float, budget: floa
     tokens = sum(len(one.ids) for batch in steps for one in batch)
     value = tokens / timing.median(times["clbench"])
     beside = {name: 1 / timing.ratio(times["clbench"], times[name]) for name in ("bare torch", "Trainer")}
-    beside["peak"] = 3 * subject.shape.flops * value / most  # a backward pass is two forward ones
+    beside["peak"] = training_flops(subject.model, 1) * value / most
     return Figure("training", subject.shape.name, "plain fine-tuning", value, "tokens/s", beside, tell(steps))
 
 

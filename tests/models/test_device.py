@@ -57,16 +57,16 @@ def test_an_embedding_that_is_the_head_too_is_counted():
 
 def test_the_share_of_the_peak_is_that_of_a_product(monkeypatch):
     where = torch.device("cuda")
-    monkeypatch.setattr(device, "_peak", lambda found, dtype: {torch.bfloat16: 8e12, torch.float32: 1e12}[dtype])
+    monkeypatch.setattr(device, "peak", lambda found, *, precision: {"bf16": 8e12, "fp32": 1e12}[precision])
     assert device.share_of_peak(where, flops=4e12, seconds=2.0, precision="bf16") == 0.25
     assert device.share_of_peak(where, flops=4e12, seconds=4.0, precision="fp32") == 1.0
     assert device.share_of_peak(where, flops=0.0, seconds=4.0, precision="fp32") is None
     assert device.share_of_peak(torch.device("cpu"), flops=4e12, seconds=4.0, precision="fp32") is None
 
-    def short(*_):
+    def short(*_, **how):
         raise torch.cuda.OutOfMemoryError
 
-    monkeypatch.setattr(device, "_peak", short)
+    monkeypatch.setattr(device, "peak", short)
     assert device.share_of_peak(where, flops=4e12, seconds=4.0, precision="fp32") is None, "a finished run stays one"
 
 
@@ -93,3 +93,10 @@ def test_no_module_needs_unix_to_be_imported(folder):
             if UNIX & set(names):
                 found[str(path)] = names
     assert not found
+
+
+def test_the_peak_is_that_of_a_product(monkeypatch):
+    now = iter([0.0, 1.0, 1.0, 3.0])
+    monkeypatch.setattr(device, "_SIDES", {"cpu": 8})
+    monkeypatch.setattr(device.time, "perf_counter", lambda: next(now))
+    assert device.peak(torch.device("cpu"), precision="fp32") == 2 * 8**3 * device._TIMES / 2.0

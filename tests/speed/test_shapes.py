@@ -12,8 +12,6 @@ def test_parameters_are_those_of_the_model(name):
     shape = SHAPES[name]
     model = build(shape, device="meta", end=1, pad=0)
     assert sum(p.numel() for p in model.parameters()) == shape.parameters
-    products = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
-    assert 2 * products == pytest.approx(shape.flops, rel=0.01)  # norms are counted there, too
 
 
 def test_the_bundled_models_shape_is_its_configuration():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from clbench.models.device import make_accelerator
+from clbench.models.device import make_accelerator, training_flops
 from clbench.plugins.registry import registry
 from clbench.speed import answering, steps, training
 from clbench.speed.shapes import SHAPES, Shape
@@ -82,7 +82,7 @@ def test_tokens_a_second_are_counted_from_the_steps(monkeypatch):
     assert figure.beside == {
         "bare torch": 1.0,
         "Trainer": 1.0,
-        "peak": pytest.approx(3 * SMALL.flops * 2 * tokens / 1e9),
+        "peak": pytest.approx(training_flops(one.model, 2 * tokens) / 1e9),
     }
 
 
@@ -105,9 +105,3 @@ def test_answers_are_counted_for_each_engine(monkeypatch):
     assert greedy.beside == hf.beside == {answering.OTHERS: 1.0}
     assert all(one.value is None for one in others)
     assert all(one.note.startswith("unmeasured: ") for one in others)
-
-
-def test_the_peak_is_a_products_best(monkeypatch):
-    monkeypatch.setattr("clbench.speed.training.PRODUCT", {"cpu": 64})
-    monkeypatch.setattr("clbench.speed.timing.seconds", lambda work, device: (work(), 0.5)[1])
-    assert training.peak(torch.device("cpu"), precision="fp32") == 2 * 64**3 / 0.5

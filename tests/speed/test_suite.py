@@ -16,7 +16,7 @@ def quick(monkeypatch):
     """Texts and products so small that all is measured in a moment."""
     monkeypatch.setattr("clbench.speed.lengths.LONGEST_PROMPT", 8)
     monkeypatch.setattr("clbench.speed.lengths.LONGEST_ANSWER", 2)
-    monkeypatch.setattr("clbench.speed.training.PRODUCT", {"cpu": 64})
+    monkeypatch.setattr("clbench.models.device._SIDES", {"cpu": 64})
     monkeypatch.setattr("clbench.speed.suite.RECORDS", 1)
     monkeypatch.setattr("clbench.speed.suite.ANSWER", 2)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -45,9 +47,6 @@ class Continuous:
         Raises:
             RuntimeError: what became of a prompt that has no answer.
         """
-        import copy
-        import inspect
-
         from transformers import ContinuousBatchingConfig
 
         how = copy.deepcopy(model.generation_config)
