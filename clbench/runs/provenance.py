@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors",
 
 
 def collect(*, command: Sequence[str] = (), modules: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Versions and code of what computes results, the machine's kind, the commit of a checkout, and the command.
+    """The day (UTC), versions and code, the machine's kind, the commit of a checkout, and the command.
 
     Args:
         command: that asked for the run.
@@ -25,6 +26,7 @@ def collect(*, command: Sequence[str] = (), modules: Mapping[str, str] | None = 
     modules = {"clbench": "clbench", **(modules or {})}
     packages = {*_PACKAGES, *modules, *requirements(modules)} - {"clbench"}
     return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "clbench": __version__,
         "commit": _commit(Path(__file__).parent.parent.parent),
         "python": platform.python_version(),

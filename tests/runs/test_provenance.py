@@ -3,15 +3,22 @@
 import json
 import platform
 import subprocess
+from datetime import UTC, datetime
 
 from clbench import __version__
 from clbench.runs import provenance
 
 
+def today():
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
 def test_versions_machine_and_command_are_said():
+    before = today()
     found = provenance.collect(
         command=("clbench", "run", "--seed", "3"), modules={"clbench-nowhere": "clbench_nowhere"}
     )
+    assert before <= found["date"] <= today()
     assert found["clbench"] == __version__
     assert found["python"] == platform.python_version()
     assert found["packages"].keys() >= {"torch", "transformers", "accelerate", "tokenizers"}
