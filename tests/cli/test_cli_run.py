@@ -148,7 +148,7 @@ def test_trace_on_generated_records_says_so(call, llama, home):
     limits = ("--set", "protocol.epochs=1", "--set", "protocol.evaluate=ends", "--set", "protocol.max_answer_tokens=4")
     done = call("run", "--stream", "trace", "--model", llama, "--plugin", "sequential", *settings, *limits, "--quiet")
     assert done.code == 0, done.err
-    assert done.out.startswith("stream trace:mini (generated records), 8 tasks, protocol mini/1 with ")
+    assert done.out.startswith("stream trace:mini (generated records), 8 tasks, protocol mini/2 with ")
     ((board, found),) = rows(home).items()
     assert found == [("sequential", 0)]
     assert board.startswith("trace-mini_small-llama_")
@@ -157,7 +157,7 @@ def test_trace_on_generated_records_says_so(call, llama, home):
 def test_trace_means_the_same_once_the_archive_is_added_and_a_variant_is_called_by_name(call, llama, home, tmp_path):
     assert call("data", "add", "trace", small.write_archive(tmp_path, variant="1000")).code == 0
     plain = call("run", "--stream", "trace", "--model", llama, "--plugin", "frozen", "--dry-run")
-    assert plain.out.startswith("stream trace:mini (generated records), 8 tasks, protocol mini/1")
+    assert plain.out.startswith("stream trace:mini (generated records), 8 tasks, protocol mini/2")
     arguments = ("run", "--stream", "trace:1000", "--model", llama, "--plugin", "frozen", "--dry-run")
     assert call(*arguments).out.startswith("stream trace:1000 (official archive), 8 tasks, protocol trace-paper-ft/2")
     assert call(*arguments, "--set", "stream.test_examples=1", "--json").json["plan"][0]["prompts"] == 8
