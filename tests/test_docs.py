@@ -102,7 +102,7 @@ def test_the_plan_of_the_science_check_can_be_listed(call, home, tmp_path, monke
     done = call("plan", "show", ROOT / "plans/science.yaml")
     assert done.code == 0, done.err
     last = done.out.splitlines()[-1]
-    assert last == "plan science: 0 done, 0 running, 0 failed, 155 left; 240 more after a choice"
+    assert last == "plan science: 0 done, 0 running, 0 failed, 290 left; 330 more after a choice"
 
 
 def test_the_examples_of_plans_are_read(call, home, tmp_path, monkeypatch):
