@@ -88,12 +88,12 @@ def test_every_hook_is_documented_with_its_arguments():
 
 def test_the_commands_of_the_science_check_run(call, home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    *found, plan = commands((ROOT / "docs/science.md").read_text(encoding="utf-8"))
-    assert len(found) == 6
+    found = commands((ROOT / "docs/science.md").read_text(encoding="utf-8"))
     for _, *arguments in found:
-        done = call(*arguments, "--dry-run")
-        assert done.code == 0, done.err
-    assert plan == ["clbench", "run", "plans/science.yaml"]
+        if "--stream" in arguments:  # the earlier page's; of a written one tests/test_science.py makes it again
+            done = call(*arguments, "--dry-run")
+            assert done.code == 0, done.err
+    assert ["clbench", "run", "plans/science.yaml"] in found
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -83,13 +83,38 @@ def compare(
         UnknownNameError: no such row or metric, or no seed and order that both ran.
     """
     check_metrics(metrics, summaries, records)
-    rows, values = rows_of(records), Values(summaries, records)
-    found: list[_Pairs] = []
+    rows, chosen = rows_of(records), []
     for method, baseline in pairs:
         one, other = _row(rows, method), _row(rows, baseline)
-        common = list(_common(one, other))
-        if not common:
+        if not any(_common(one, other)):
             raise UnknownNameError(f"{one.label} and {other.label} have no seed and order in common")
+        chosen.append((one, other))
+    return compare_rows(chosen, values=Values(summaries, records), metrics=metrics)
+
+
+def seed_and_order(run: Run) -> Hashable:
+    """What two runs of a pair have in common: seed and order."""
+    return run.seed, run.order
+
+
+def compare_rows(
+    pairs: Sequence[tuple[Row, Row]],
+    *,
+    values: Values,
+    metrics: Sequence[str] = METRICS,
+    same: Callable[[Run], Hashable] = seed_and_order,
+) -> list[Comparison]:
+    """Compare pairs of rows, metric by metric; what no pair of runs measured is left out.
+
+    Args:
+        pairs: method and baseline.
+        values: numbers of their runs.
+        metrics: keys of columns.
+        same: what the two runs of a pair have in common, and no two runs of a row.
+    """
+    found: list[_Pairs] = []
+    for one, other in pairs:
+        common = list(_common(one, other, same=same))
         for metric in metrics:
             numbers = [(values.of(a, metric), values.of(b, metric)) for a, b in common]
             both = [(a, b) for a, b in numbers if a is not None and b is not None]
@@ -107,7 +132,9 @@ def against(records: Sequence[Record], baseline: str) -> list[tuple[str, str]]:
     """
     rows = rows_of(records)
     base = _row(rows, baseline)
-    found = [(row.label, base.label) for row in rows if row is not base and any(_common(row, base))]
+    found = [
+        (row.label, base.label) for row in rows if row is not base and any(_common(row, base, same=seed_and_order))
+    ]
     if not found:
         raise UnknownNameError(f"no other row has a seed and order in common with {base.label}")
     return found
@@ -171,9 +198,9 @@ def _row(rows: Sequence[Row], name: str) -> Row:
     raise unknown_name("row" if not named else "single row", name, [row.label for row in rows])
 
 
-def _common(one: Row, other: Row) -> Iterator[tuple[Run, Run]]:
-    """Runs on the same seed and order."""
-    others = {(record.seed, record.order): record for record in other.records}
-    for record in one.records:
-        if (partner := others.get((record.seed, record.order))) is not None:
-            yield record, partner
+def _common(one: Row, other: Row, *, same: Callable[[Run], Hashable] = seed_and_order) -> Iterator[tuple[Run, Run]]:
+    """Runs that have it in common."""
+    others = {same(run): run for run in other.records}
+    for run in one.records:
+        if (partner := others.get(same(run))) is not None:
+            yield run, partner

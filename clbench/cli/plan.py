@@ -1,4 +1,4 @@
-"""`clbench plan`: look at a plan of runs."""
+"""`clbench plan`: look at a plan of runs, and write down what came out of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clbench.base.errors import OptionError
 from clbench.cli.shared import options
 
 
@@ -17,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("show")(options.with_fields(Request, show))
-    group.callback()(lambda: None)  # so that one command is still a group
+    group.command("report")(report)
     app.add_typer(group, name="plan", help="Look at a plan of runs.")
 
 
@@ -51,3 +52,39 @@ def show(
     after = f"; {later} more after a choice" if later else ""
     said = ", ".join(f"{counts[state]} {state}" for state in STATES)
     screen.print(f"plan {found.name}: {said}{after}", markup=False, soft_wrap=True)
+
+
+def report(
+    plan: Annotated[Path, typer.Argument(help="Plan file.")],
+    questions: Annotated[
+        Path | None, typer.Option(help="YAML of what is asked [default: what is better than sequential].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Markdown file; pictures go beside it [default: print, without pictures].")
+    ] = None,
+    readme: Annotated[
+        Path | None, typer.Option(help="With --out: README that gets picture and first rows between its marks.")
+    ] = None,
+    board: Annotated[list[str] | None, typer.Option(help="Board to take where a stream has several; repeat.")] = None,
+    leaderboards_dir: Annotated[Path | None, typer.Option(help="Where boards are [default: leaderboards].")] = None,
+) -> None:
+    """Write what a plan's records say: methods, orderings with verdicts, what explains forgetting.
+
+    Example: clbench plan report plans/science.yaml --out science.md
+    """
+    from clbench.base import atomic, home
+    from clbench.cli.shared import output
+    from clbench.plugins.registry import registry
+    from clbench.report.study import read_study
+
+    if readme is not None and out is None:
+        raise OptionError("--readme: needs --out, the page that it links to")
+    said = {"questions": questions, "out": out, "readme": readme}
+    leaderboards = leaderboards_dir or home.leaderboards_dir()
+    study = read_study(plan, said, registry=registry(), leaderboards=leaderboards, boards=board or ())
+    if out is None:
+        typer.echo(study.text(), nl=False)
+        return
+    for path, text in study.files(out, readme=readme).items():
+        atomic.write_text(path, text)
+        output.console().print(str(path), markup=False, soft_wrap=True)

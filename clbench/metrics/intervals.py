@@ -22,6 +22,7 @@ POWER = 0.8
 RESAMPLES = 9999
 FEWEST = 6  # the whole range of five covers a median 93.75 % of the time, so that no bootstrap of theirs reaches 95 %
 MOST_PAIRS = 100_000
+RANKED = 1999  # resamples whose ranks are taken
 _SEED = 1234
 
 
@@ -64,6 +65,36 @@ def expanded(level: float, *, n: int) -> float:
     from scipy.special import ndtr
 
     return 1 - 2 * float(ndtr(-math.sqrt(n / (n - 1)) * t_quantile((1 + level) / 2, freedom=n - 1)))
+
+
+def correlations_apart(first: Sequence[float], second: Sequence[float], with_: Sequence[float]) -> Interval | None:
+    """95 % percentile interval of |ρ(first, with_)| − |ρ(second, with_)| over resampled places; ρ is Spearman's.
+
+    Of resamples in which a ρ does not exist (all values equal) it is 0; None for fewer than six places.
+    """
+    if len(with_) < FEWEST:
+        return None
+    import numpy as np
+
+    places = _resamples(len(with_))[:RANKED]
+    one, other, both = (_ranked(np.asarray(values, dtype=np.float64)[places]) for values in (first, second, with_))
+    low, high = np.percentile(_alike(one, both) - _alike(other, both), [2.5, 97.5])
+    return Interval(float(low), float(high))
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Size of the correlation of two sets of rows, row by row."""
+    import numpy as np
+
+    size = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    return np.abs((one * other).sum(axis=1)) / np.where(size > 0, size, np.inf)
+
+
+def _ranked(rows: np.ndarray) -> np.ndarray:
+    """Ranks within each row around 0, of which equal values share the mean."""
+    below = (rows[:, :, None] > rows[:, None, :]).sum(axis=2)
+    above = (rows[:, :, None] < rows[:, None, :]).sum(axis=2)
+    return (below - above) / 2
 
 
 @lru_cache(maxsize=4)

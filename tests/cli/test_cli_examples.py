@@ -29,6 +29,7 @@ MORE = {"run": DRY, "tune": DRY, "forget": ["--limit", "4"]}  # what is given be
 AFTER = {  # of a run that is finished: what must have been done before
     "export": (),
     "forget": ("export",),
+    "plan report": (),
     "score": (),
     "show": (),
     "submit": (),
@@ -125,6 +126,7 @@ def finished(tmp_path_factory):
 @pytest.mark.parametrize("name", AFTER)
 def test_the_example_runs_on_a_finished_run(name, finished, home, tmp_path, monkeypatch, call):
     shutil.copytree(finished, home, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "plans", tmp_path / "plans")
     monkeypatch.chdir(tmp_path)
     for one in (*AFTER[name], name):
         done = call(*example(COMMANDS[one]), *MORE.get(one, []))

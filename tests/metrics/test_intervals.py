@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clbench.metrics.intervals import FEWEST, RESAMPLES, bootstrap, expanded, pairs_to_tell, student
+from clbench.metrics.intervals import (
+    FEWEST,
+    RANKED,
+    RESAMPLES,
+    bootstrap,
+    correlations_apart,
+    expanded,
+    pairs_to_tell,
+    student,
+)
 
 DIFFERENCES = [0.02, 0.05, -0.01, 0.04, 0.03, 0.07, 0.0, 0.02]
 
@@ -62,3 +71,20 @@ def test_what_no_number_tells():
     assert pairs_to_tell([0.1, -0.1]) is None
     assert pairs_to_tell([1.0, -1.0 + 1e-4]) is None
     assert pairs_to_tell([0.5, 0.5]) == 2
+
+
+def test_two_correlations_apart_are_scipys_over_the_same_resamples():
+    drawn = np.random.default_rng(3).integers(0, 5, (3, 9)).astype(float)  # small numbers, so that ranks are shared
+    places = np.random.default_rng(1234).integers(0, 9, (RESAMPLES, 9))[:RANKED]
+    ranked = [stats.rankdata(one[places], axis=1) for one in drawn]
+    with pytest.warns(stats.ConstantInputWarning):
+        rho = [np.abs(np.nan_to_num(stats.pearsonr(one, ranked[2], axis=1).statistic)) for one in ranked[:2]]
+    expected = np.percentile(rho[0] - rho[1], [2.5, 97.5])
+    assert correlations_apart(*drawn) == pytest.approx(tuple(expected))
+    assert correlations_apart(*drawn[:, : FEWEST - 1]) is None
+
+
+def test_equal_correlations_are_not_apart():
+    values = [0.1, 0.4, 0.2, 0.8, 0.5, 0.3, 0.9]
+    assert correlations_apart(values, [-one for one in values], values) == (0.0, 0.0)
+    assert correlations_apart(values, [1.0] * 7, values).low == pytest.approx(1.0)

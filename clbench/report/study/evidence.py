@@ -1,0 +1,191 @@
+"""The records of one stream of a plan: runs that are reported, trials that settings were chosen by, and the choice.
+
+A plan is not prepared for it: its boards are found by their stream, so that records tell the same after data, code or
+plan have changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clbench.base.errors import RecordError, RunError
+from clbench.boards.entries import ranking
+from clbench.boards.loading import Loaded, board_folders, load_board
+from clbench.boards.values import Row, Values, rows_of
+from clbench.metrics.summaries import SummarySpec
+from clbench.plans.choosing import Choice, Scored, choose, scored
+from clbench.runs.record import Board, Record, read_record
+from clbench.spec.plan import PlanFile, Search
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is of one stream.
+
+    Args:
+        stream: as the plan says it.
+        board: what the reported runs have in common.
+        runs: that are reported.
+        summaries: functions of R.
+        trials: runs on validation records.
+        search: how settings are chosen, where they are.
+        problems: what is wrong with records that were left out.
+    """
+
+    stream: str
+    board: Board
+    runs: Sequence[Record]
+    summaries: Sequence[SummarySpec]
+    trials: Sequence[Record] = ()
+    search: Search | None = None
+    problems: Sequence[str] = ()
+
+    @cached_property
+    def values(self) -> Values:
+        """Numbers of the reported runs."""
+        return Values(self.summaries, self.runs)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Of the board."""
+        return rows_of(self.runs)
+
+    @cached_property
+    def orders(self) -> list[str]:
+        """Of the tasks; that of most runs first."""
+        counts = Counter(run.order for run in self.runs)
+        return sorted(counts, key=lambda order: (-counts[order], order))
+
+    @cached_property
+    def searched(self) -> dict[str, list[Scored]]:
+        """What each method's trials came to, by learning rate."""
+        if self.search is None:
+            return {}
+        rows = rows_by_method(rows_of(self.trials))
+        return {name: _scored(found, self.search, self.summaries) for name, found in rows.items()}
+
+    @cached_property
+    def choices(self) -> dict[str, Choice | None]:
+        """What the search chose for each method that was searched; None where no trial keeps its rule."""
+        if self.search is None:
+            return {}
+        return {name: _choice(name, found, self.search, self.summaries) for name, found in self.searched.items()}
+
+    @property
+    def rate(self) -> float:
+        """The protocol's learning rate."""
+        return float(self.board.protocol["learning_rate"])
+
+
+def gather(
+    leaderboards: Path, plan: PlanFile, *, summaries: Sequence[SummarySpec], boards: Sequence[str] = ()
+) -> list[Evidence]:
+    """The records of a plan, stream by stream; of a stream without any there is nothing.
+
+    Args:
+        leaderboards: folder of boards.
+        plan: whose streams are looked for.
+        summaries: functions of R.
+        boards: names of those to take, where a stream has several.
+
+    Raises:
+        RecordError: no stream has a board, or one has several.
+    """
+    heads = {one.name: head for one in board_folders(leaderboards) if (head := _head(one))}
+    for name in boards:
+        if name not in heads:
+            raise RecordError(f"--board {name}: there is {', '.join(heads) or 'none'} in {leaderboards}")
+    found = []
+    for stream in streams_of(plan):
+        here = {name: head for name, head in heads.items() if _is_of(head, stream)}
+        name = _only(stream, [name for name, head in here.items() if head.split == "test"], boards)
+        if name is None:
+            continue
+        tried = [other for other, head in here.items() if head.split == "eval" and head.model == here[name].model]
+        trials = _only(f"{stream} (validation)", tried, boards) if plan.search else None
+        runs, searched = (_loaded(leaderboards, one) for one in (name, trials))
+        problems = [*runs.problems, *searched.problems]
+        found.append(Evidence(stream, here[name], runs.records, summaries, searched.records, plan.search, problems))
+    if not found:
+        raise RecordError(f"no record of plan {plan.plan} in {leaderboards}; clbench run PLAN makes them")
+    return found
+
+
+def streams_of(plan: PlanFile) -> list[str]:
+    """Its streams, as it says them."""
+    said = [methods.run.get("stream", plan.run.get("stream", "trace")) for methods in plan.methods]
+    return list(dict.fromkeys(map(str, said)))
+
+
+def rows_by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """A method's rows: with other options, other versions."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(first(row).method.name, []).append(row)
+    return found
+
+
+def records(row: Row) -> list[Record]:
+    """A row's runs, whose records are all here."""
+    return [run for run in row.records if isinstance(run, Record)]
+
+
+def first(row: Row) -> Record:
+    """One of a row's records; all of them have the same options."""
+    return records(row)[0]
+
+
+def rate_of(record: Record) -> float:
+    """The learning rate that a run had."""
+    return own_rate(record.method.options) or float(record.board.protocol["learning_rate"])
+
+
+def own_rate(options: Mapping[str, Any]) -> float | None:
+    """The learning rate that was given as an option of the method, or of a member of `a+b`."""
+    said = [own.get("learning_rate") for own in options.values() if isinstance(own, Mapping)]
+    return next((float(one) for one in said if isinstance(one, int | float)), None)
+
+
+def _scored(rows: Sequence[Row], search: Search, summaries: Sequence[SummarySpec]) -> list[Scored]:
+    found = []
+    for row in sorted(rows, key=lambda row: (rate_of(first(row)), row.label)):
+        matrices = [run.matrix(ranking(run)) for run in records(row)]
+        found.append(scored(first(row).method.options, matrices, search, summaries))
+    return found
+
+
+def _choice(name: str, trials: Sequence[Scored], search: Search, summaries: Sequence[SummarySpec]) -> Choice | None:
+    try:
+        return choose(name, trials, search, summaries)
+    except RunError:
+        return None
+
+
+def _head(folder: Path) -> Board | None:
+    """What the runs of a folder have in common, by the first record that can be read."""
+    for path in sorted(folder.rglob("*.json")):
+        with contextlib.suppress(RecordError):  # which is told with the board's others
+            return read_record(path).board
+    return None
+
+
+def _is_of(board: Board, stream: str) -> bool:
+    name, _, variant = stream.partition(":")
+    return board.stream == name and (not variant or board.variant == variant)
+
+
+def _only(what: str, names: Sequence[str], chosen: Sequence[str]) -> str | None:
+    found = [name for name in names if name in chosen] or list(names)
+    if len(found) > 1:
+        raise RecordError(f"{what} has {len(found)} boards: {', '.join(found)}; choose one by --board")
+    return found[0] if found else None
+
+
+def _loaded(leaderboards: Path, name: str | None) -> Loaded:
+    return Loaded([], []) if name is None else load_board(leaderboards / "results" / name, leaderboards=leaderboards)
