@@ -81,4 +81,7 @@ def _carry_out(request: Request) -> list[Result]:
         if in_place and found[jobs[0].run_id].repeated:
             raise OptionError(f"copy=False: {jobs[0].run_id} is finished, so nothing was trained; fresh=True does")
         outcomes = [found[job.run_id] for job in jobs]
-        return [Result(one.record, one.run_dir.path, repeated=one.repeated) for one in outcomes]
+        return [
+            Result(one.record, one.run_dir.path if one.run_dir.is_readable() else None, repeated=one.repeated)
+            for one in outcomes
+        ]

@@ -7,6 +7,7 @@ for each of them, the repetitions that its regime implies, and a name that says 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
@@ -19,7 +20,7 @@ _HASH = re.compile("[0-9a-f]{8}")
 
 def contradictions(record: Record) -> list[str]:
     """What of a record does not fit the rest of it, a clause each; empty when nothing is wrong."""
-    return [*_cells(record), *_regime(record), *_files(record), *_name(record), *_costs(record)]
+    return [*_cells(record), *_regime(record), *_files(record), *_folded(record), *_name(record), *_costs(record)]
 
 
 def _cells(record: Record) -> Iterator[str]:
@@ -56,19 +57,35 @@ def _regime(record: Record) -> Iterator[str]:
 
 def _files(record: Record) -> Iterator[str]:
     """A task that leaves files of predictions leaves one for each cell that was measured, and none besides."""
-    regime = record.method.regime
     found: dict[str, set[str]] = {}
     for file in record.predictions:
         found.setdefault(file.rpartition("/")[2], set()).add(file)
-    measured = _measured(record.scores["strict"])
     for column, task in enumerate(record.tasks):
         name = f"{task.replace('/', '--')}.jsonl"
-        rows = {row for row in _rows(record) if (row, column) in measured}
-        if regime in ("frozen", "single"):
-            rows &= {0} if regime == "frozen" else {0, column + 1}
-        wrong = sorted(found.get(name, set()) ^ {f"predictions/{row:02d}/{name}" for row in rows})
+        wrong = sorted(found.get(name, set()) ^ {f"predictions/{row:02d}/{name}" for row in _answered(record, column)})
         if name in found and wrong:
             yield f"scores and files of predictions do not fit together: {wrong[0]}"
+
+
+def _folded(record: Record) -> Iterator[str]:
+    """In a compact record each row has as many files as tasks were asked in it, and at most one for each probe more."""
+    if record.folded is None:
+        return
+    asked = Counter(row for column in range(len(record.tasks)) for row in _answered(record, column))
+    for row in _rows(record):
+        probes = sum(cells[row] is not None for cells in record.probes.values())
+        if not asked[row] <= (files := record.folded.count(row)) <= asked[row] + probes:
+            yield f"scores and files of predictions do not fit together: row {row} has {files} files"
+    if record.folded.rows.keys() - {f"{row:02d}" for row in _rows(record)}:
+        yield "scores and files of predictions do not fit together: there are files of further rows"
+
+
+def _answered(record: Record, column: int) -> set[int]:
+    """Rows in which a task was asked, not filled in."""
+    measured = _measured(record.scores["strict"])
+    rows = {row for row in _rows(record) if (row, column) in measured}
+    asked = {"frozen": {0}, "single": {0, column + 1}}
+    return rows & asked.get(record.method.regime, rows)
 
 
 def _name(record: Record) -> Iterator[str]:
@@ -76,7 +93,7 @@ def _name(record: Record) -> Iterator[str]:
     model = record.board.model["name"].rpartition("/")[2]
     parts = [*map(slug, (record.method.name, model, record.order)), f"s{record.seed}"]
     begin, _, end = record.run.rpartition("_")
-    if record.predictions and not (begin.endswith(f"_{'_'.join(parts)}") and _HASH.fullmatch(end)):
+    if record.fold and not (begin.endswith(f"_{'_'.join(parts)}") and _HASH.fullmatch(end)):
         yield f"run {record.run} is not named after {', '.join(parts)}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from clbench.base.hashing import digest
 from clbench.boards.signatures import Tier, content_hash
 from clbench.runs.record import Record, Role
+from clbench.runs.shorthand import SCORE_DIGITS
 
 PAIRED_BOUNDS = ("single", "joint")
 
@@ -76,13 +77,9 @@ def entry_of(record: Record, *, path: str, numbers: Mapping[str, float | None]) 
         order=record.order,
         tasks=record.tasks,
         trained=method.regime != "frozen",
-        result=digest([method.regime, dict(record.scores)]),
+        result=digest([method.regime, _rounded(record)]),
         probed=sum(cell is not None for cells in record.probes.values() for cell in cells),
-        files=" ".join(
-            file.split("/")[1] + content[:12]
-            for file, content in sorted(record.predictions.items())
-            if not file.startswith("predictions/00/")
-        ),
+        files=" ".join(mark for mark in record.fold.marks() if not mark.startswith("00")) if record.fold else "",
         last=last_row(record),
         numbers=numbers,
         notes=notes_of(record),
@@ -95,6 +92,14 @@ def notes_of(run: Record | Entry) -> tuple[str, ...]:
     if isinstance(run, Entry):
         return run.notes
     return tuple(text for text in run.warnings if text.startswith(run.board.model["name"]))
+
+
+def _rounded(record: Record) -> dict[str, list[list[float | None]]]:
+    """R in as many digits as compact records have."""
+    return {
+        role: [[None if cell is None else round(cell, SCORE_DIGITS) for cell in row] for row in rows]
+        for role, rows in record.scores.items()
+    }
 
 
 def last_row(record: Record) -> tuple[float, ...] | None:

@@ -20,7 +20,7 @@ from clbench.boards.index import Index, Known, Stamp
 from clbench.boards.signatures import best
 from clbench.boards.values import Bounds, Values
 from clbench.metrics.summaries import SummarySpec
-from clbench.runs.record import Board, Record, read_record, slug
+from clbench.runs.record import BOARD_FILE, Board, Record, read_record, slug
 from clbench.spec.stream import resolve
 from clbench.spec.taskfiles import Catalog
 
@@ -194,7 +194,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Stamp]]:
     for place, _, names in os.walk(folder):
         below = Path(place).relative_to(folder).as_posix()
         for name in names:
-            if name.endswith(".json"):
+            if name.endswith(".json") and (below, name) != (".", BOARD_FILE):
                 path = Path(place) / name
                 yield (name if below == "." else f"{below}/{name}"), stamp_of(path)
 

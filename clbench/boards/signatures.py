@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from clbench.base import atomic
 from clbench.base.errors import RecordError, pydantic_line
 from clbench.base.hashing import digest
-from clbench.runs.record import Part, Record
+from clbench.runs.record import Part, Record, read_record
 from clbench.runs.strict import Hash, Line, read_json
 
 Tier = Literal["reported", "rescored", "rerun"]
@@ -46,9 +46,15 @@ class Signature(Part):
 
 
 def content_hash(record: Record) -> str:
-    """Of what a record says, however it is written; what older records could not say is left out where it is empty."""
+    """Of what a record says, however it is written: in the compact form its own digest.
+
+    Of full records what older ones could not say is left out where it is empty: they were signed without it.
+    """
+    if record.folded:
+        return record.digest
     told = record.model_dump(mode="json")
     later = {"spent": {}, "share_of_peak": None}
+    del told["folded"]
     told["costs"] = {key: one for key, one in told["costs"].items() if key not in later or one != later[key]}
     return digest(told)
 
@@ -58,21 +64,21 @@ def signatures_path(record: Path) -> Path:
     return record.with_suffix(".signed.jsonl")
 
 
-def sign(path: Path, record: Record, *, tier: Tier, who: str) -> Signature:
+def sign(path: Path, *, tier: Tier, who: str) -> Signature:
     """Add a signature to those of a record.
 
     Args:
-        path: of the record.
-        record: its content.
+        path: of the record, as it stands on its board.
         tier: what was done.
         who: whoever did it.
 
     Raises:
-        RecordError: `who` is no name, or the file cannot be written.
+        RecordError: there is no such record, `who` is no name, or the file cannot be written.
     """
     when = datetime.datetime.now(datetime.UTC).date().isoformat()
+    content = content_hash(read_record(path))
     try:
-        own = Signature(tier=tier, record=content_hash(record), who=who, when=when)
+        own = Signature(tier=tier, record=content, who=who, when=when)
     except ValidationError as error:
         raise RecordError(f"--sign {who!r}: {pydantic_line(error)}") from error
     known = list(read(path))

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from clbench.base import atomic
 from clbench.base.errors import RecordError
+from clbench.base.hashing import digest
 from clbench.base.progress import Place
 from clbench.boards import leaderboard
 from clbench.engine.fixed import modules_of
 from clbench.evaluation.draft import is_tidy, tidy
 from clbench.plugins.registry import Registry
-from clbench.runs.record import Record
+from clbench.runs import compact
+from clbench.runs.record import Record, read_record, record_path
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir
 from clbench.runs.sources import changed, code_hashes
@@ -33,7 +35,8 @@ class Outcome:
     Args:
         record: its result.
         run_dir: its folder.
-        repeated: it had been finished before, or by another process, and nothing was done.
+        repeated: it had been finished before, or by another process, and nothing was done: whoever carries out the last
+            of several makes their boards again (`renew`).
     """
 
     record: Record
@@ -41,9 +44,10 @@ class Outcome:
     repeated: bool
 
 
-def run_dir_of(request: Request, run_id: str) -> RunDir:
-    """A run's folder."""
-    return RunDir(request.runs_dir / run_id, writable=is_first_process())
+def run_dir_of(request: Request, config: RunConfig, run_id: str) -> RunDir:
+    """A run's folder, which may not be there, and its record's place."""
+    published = record_path(request.leaderboards_dir, board=config.board(), method=config.choice.name, run=run_id)
+    return RunDir(request.runs_dir / run_id, writable=is_first_process(), published=published)
 
 
 def is_first_process() -> bool:
@@ -83,11 +87,17 @@ def carry_out(
     repeated = record is not None
     if record is None:
         record, repeated = _execute(config, run_dir, registry, progress, place, fresh=fresh)
-    if run_dir.writable:
+    if run_dir.writable and not (repeated and _is_published(record, request.leaderboards_dir)):
         if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
             check(run_dir, record)
         publish(record, request.leaderboards_dir, registry)
     return Outcome(record, run_dir, repeated=repeated)
+
+
+def _is_published(record: Record, leaderboards_dir: Path) -> bool:
+    """Whether a finished run's record is on its board."""
+    path = record.path(leaderboards_dir)
+    return path.is_file() and read_record(path) in (record, compact.compacted(record))
 
 
 def _is_newer(path: Path, moment: float) -> bool:
@@ -103,6 +113,8 @@ def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record 
     record = run_dir.finished()
     if record is None:
         return None
+    if not _is_of(record, config, run_dir.run_id):
+        raise RecordError(f"{run_dir.found()}: is not the record of the run that it is named after; remove it")
     keep = config.runtime.keep_checkpoints
     if not is_tidy(run_dir, keep_checkpoints=keep):
         with contextlib.suppress(RecordError), _held(run_dir):
@@ -112,8 +124,15 @@ def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record 
         progress.say(f"{run_dir.run_id} is finished and kept no model; --fresh runs it again and keeps it")
     now = code_hashes({"clbench": "clbench", **modules_of(config)})
     if others := ", ".join(changed(record.provenance.get("code", {}), now)):
-        progress.say(f"{run_dir.run_id} is finished; the code of {others} has changed since: --fresh runs it again")
+        progress.say_once(f"of finished runs the code of {others} has changed since: --fresh runs them again")
     return record
+
+
+def _is_of(record: Record, config: RunConfig, run_id: str) -> bool:
+    """Whether a record says what a run's id stands for."""
+    options = config.choice.options(config.choice.create(config.options))
+    wanted = run_id, config.board().hash, digest(options), config.seed, tuple(one.name for one in config.plan.tasks)
+    return wanted == (record.run, record.board.hash, digest(record.method.options), record.seed, record.tasks)
 
 
 def _held(run_dir: RunDir) -> contextlib.AbstractContextManager[None]:
@@ -137,12 +156,17 @@ def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leade
     """Put a record where boards are made from, and make its board again."""
     path = record.path(leaderboards_dir)
     with atomic.lock(leaderboards_dir):
-        record.save(path)
+        compact.save(record, path)
     registry.plugins.emit("clbench_result_saved", path=path, record=record.model_dump(mode="json"))
+    return renew(record.board.name, leaderboards_dir, registry)
+
+
+def renew(board: str, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:
+    """Make a board again; only records that changed are read."""
     (done,) = leaderboard.update(
         leaderboards_dir,
         summaries=registry.summary_specs(),
-        board=record.board.name,
+        board=board,
         plugins=registry.plugins,
         catalog=registry.catalog(),
         indexed=True,

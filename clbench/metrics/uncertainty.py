@@ -36,9 +36,13 @@ def standard_error(scores: Sequence[float]) -> float | None:
     if n == 1:
         return None
     if all(score in {0, 1} for score in scores):
-        share = sum(scores) / n
-        return math.sqrt(share * (1 - share) / (n - 1))
+        return binomial_error(sum(scores) / n, n)
     return _bootstrap(scores)
+
+
+def binomial_error(share: float, n: int) -> float | None:
+    """Standard error of a share of right answers; None for a single one."""
+    return math.sqrt(share * (1 - share) / (n - 1)) if n > 1 else None
 
 
 def paired_error(before: Sequence[float], after: Sequence[float]) -> float | None:

@@ -89,7 +89,7 @@ def _expected(job: Job, known: dict[tuple[str, ...], Estimate], measured: _Measu
     like = measured.like(job)
     added = like.costs.train_tokens - known[key].train_tokens if like and like.method.regime == "sequential" else None
     seconds = like.costs.train_seconds + like.costs.eval_seconds if like else measured.seconds(job, known[key])
-    return Expected(job, known[method], added, seconds, job.run_dir.record_path.is_file())
+    return Expected(job, known[method], added, seconds, job.run_dir.found() is not None)
 
 
 class _Measured:

@@ -42,7 +42,7 @@ class Job:
         """Where it is; writable in the first process only."""
         from clbench.engine.carrying import run_dir_of
 
-        return run_dir_of(self.request, self.run_id)
+        return run_dir_of(self.request, self.config, self.run_id)
 
     def at(self, request: Request) -> Job:
         """The same with the options of another request.

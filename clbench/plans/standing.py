@@ -34,7 +34,7 @@ def standing(arms: Sequence[Arm]) -> list[Standing]:
 
 
 def _standing(job: Job) -> Standing:
-    if job.run_dir.record_path.is_file():
+    if job.run_dir.found():
         return Standing(job, "done")
     try:
         state = job.run_dir.state()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from clbench.base import atomic
 from clbench.base.errors import BusyError, RunError
 from clbench.base.progress import Place, Progress
-from clbench.engine.carrying import Outcome, carry_out
+from clbench.engine.carrying import Outcome, carry_out, renew
 from clbench.methods.episodes import num_phases
 from clbench.plans.choosing import Choice, check_rule, choose, scored
 from clbench.plans.failing import Failure, check_failed, has_diverged
@@ -88,6 +88,14 @@ class Worker:
                 yield made
             if len(ended) == before and left:
                 time.sleep(AGAIN_SECONDS)
+        self._renew(ended.values(), arms)
+
+    def _renew(self, ended: Iterable[Outcome | Failure], arms: Sequence[Arm]) -> None:
+        """Boards of runs that were found finished, once each: a text may be lost or old where the records are not."""
+        found = [one for one in ended if isinstance(one, Outcome) and one.repeated and one.run_dir.writable]
+        folder = next(job.request.leaderboards_dir for arm in arms for job in (*arm.jobs, *arm.trial_jobs()))
+        for board in dict.fromkeys(one.record.board.name for one in found):
+            renew(board, folder, self.registry)
 
     def _check(self, arms: Sequence[Arm]) -> None:
         for arm in arms:
@@ -107,7 +115,7 @@ class Worker:
         new = [job for job in jobs if job.request.fresh or not self._is_over(job)]
         yield from ((job, None) for job in jobs if job not in new)
         for task, wrong in self.how.launcher.finish([task_of(job) for job in new]):
-            found = known[task.run_id].run_dir.record_path.is_file()
+            found = known[task.run_id].run_dir.found()
             yield known[task.run_id], wrong or ("" if found else "left no record here: is the folder of runs shared?")
 
     def _one(self, job: Job, place: Place, *, wrong: str | None) -> Outcome | Failure | None:
@@ -139,7 +147,7 @@ class Worker:
             return failure
 
     def _is_over(self, job: Job) -> bool:
-        return job.run_dir.record_path.is_file() or (job.run_id in self.trials and has_diverged(job))
+        return bool(job.run_dir.found()) or (job.run_id in self.trials and has_diverged(job))
 
     def _choose(self, arm: Arm, ended: dict[str, Outcome | Failure]) -> Choice | Failure:
         assert arm.search is not None

@@ -33,10 +33,12 @@ class RunDir:
     Args:
         path: the folder.
         writable: off in all processes of a run but the first.
+        published: where the run's record is on its board, where that is known.
     """
 
     path: Path
     writable: bool = True
+    published: Path | None = None
 
     @property
     def run_id(self) -> str:
@@ -132,9 +134,17 @@ class RunDir:
         if self.writable:
             atomic.write_json(self.path / "matrix.json", matrix.to_json())
 
+    def found(self) -> Path | None:
+        """Where the finished run's record is: in its folder; or on its board, where no folder has begun it again."""
+        if self.record_path.is_file():
+            return self.record_path
+        elsewhere = None if (self.path / "run.json").is_file() else self.published
+        return elsewhere if elsewhere and elsewhere.is_file() else None
+
     def finished(self) -> Record | None:
         """The record, when the run is over."""
-        return read_record(self.record_path) if self.record_path.is_file() else None
+        path = self.found()
+        return read_record(path) if path else None
 
 
 def find_run(name: str, *, runs_dir: Path) -> RunDir:

@@ -48,5 +48,10 @@ def requirements(packages: Iterable[str]) -> set[str]:
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Packages whose code is another one than it was; what one side does not know is not compared."""
-    return sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
+    """Packages whose code is another one than it was; what one side does not know is not compared.
+
+    Args:
+        before: hashes, or their beginnings as compact records have them.
+        now: hashes.
+    """
+    return sorted(name for name in before.keys() & now.keys() if not now[name].startswith(before[name]))

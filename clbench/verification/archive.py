@@ -2,7 +2,7 @@
 
 `<run-id>.zip` holds what a run leaves but for checkpoints and drafts. Nothing in it has to be believed: the record
 states the SHA-256 of every file of predictions, and what is checked of the folder is checked of the archive, which must
-hold the same record. The same folder gives the same bytes.
+hold the same record (a compact one is compared in its own form). The same folder gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from clbench.base import atomic
 from clbench.base.errors import RecordError
+from clbench.runs.compact import compacted
 from clbench.runs.record import read_record
 from clbench.runs.rundir import RunDir
 
@@ -79,7 +80,8 @@ def unpacked(record: Path) -> Iterator[RunDir]:
         except (OSError, zipfile.BadZipFile, ValueError, RuntimeError, EOFError, NotImplementedError) as error:
             raise RecordError(f"{path}: is no archive of a run ({' '.join(str(error).split())[:100]})") from error
         run_dir = RunDir(folder)
-        if run_dir.finished() != known:
+        own = run_dir.finished()
+        if own is None or known not in (own, compacted(own)):
             raise RecordError(f"{path}: holds another record than {record.name}")
         yield run_dir
 

@@ -18,6 +18,7 @@ from clbench.base.errors import FileError, RecordError, pydantic_line
 from clbench.base.hashing import file_digest
 from clbench.boards import signatures
 from clbench.boards.loading import judge
+from clbench.runs import compact
 from clbench.runs.record import Part
 from clbench.runs.rundir import RunDir
 from clbench.runs.strict import Hash
@@ -57,9 +58,9 @@ def write(run_dir: RunDir, folder: Path, *, who: str) -> Path:
         raise FileError(f"{folder}: is not empty; give a new folder")
     record = finished(run_dir)
     path = record.path(folder)
-    record.save(path)
+    compact.save(record, path)
     archive.pack(run_dir, archive.archive_path(path))
-    signatures.sign(path, record, tier="reported", who=who)
+    signatures.sign(path, tier="reported", who=who)
     files = {name: file_digest(folder / name) for name in _files(folder)}
     manifest = Manifest(record=path.relative_to(folder).as_posix(), files=files)
     atomic.write_json(folder / MANIFEST, manifest.model_dump())

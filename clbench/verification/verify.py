@@ -22,8 +22,10 @@ from clbench.boards.consistency import contradictions
 from clbench.boards.probechange import probe_changes
 from clbench.boards.rescore import Rescored, rescore
 from clbench.data.sources import data_hash
+from clbench.runs.compact import compacted
+from clbench.runs.parts import Change, Fold, Part
 from clbench.runs.predictions import file_hashes, read
-from clbench.runs.record import Change, Part, Record, read_record
+from clbench.runs.record import Record, read_record
 from clbench.runs.rundir import RunDir
 from clbench.scoring.programs import ProgramsOffError
 from clbench.spec.task import Task
@@ -116,6 +118,9 @@ class _Files:
 
     def _predictions(self) -> str:
         found, stated = file_hashes(self.run_dir.path), self.record.predictions
+        if self.record.folded:
+            same = bool(found) and Fold.of(found) == self.record.folded
+            return "" if same else "the files are not those of the run"
         changed = sorted(name for name in {*found, *stated} if found.get(name) != stated.get(name))
         return f"{len(changed)} files are not those of the run, such as {changed[0]}" if changed else ""
 
@@ -205,7 +210,8 @@ class _Files:
         path = self.record.path(self.leaderboards)
         if not path.is_file():
             raise AbsentError(f"{path} is not there")
-        return "" if read_record(path) == self.record else f"{path} differs from the run's own record"
+        kept = (self.record, compacted(self.record))
+        return "" if read_record(path) in kept else f"{path} differs from the run's own record"
 
 
 def _alike(one: Change | None, other: Change | None) -> bool:

@@ -27,11 +27,11 @@ def rendered(folder, *, indexed=False):
 
 
 def test_the_highest_tier_of_the_present_content_counts(board):
-    folder, record, path = board
+    folder, _, path = board
     assert "| reported " in rendered(folder)[0]
-    signatures.sign(path, record, tier="rerun", who="Ann")
-    signatures.sign(path, record, tier="rescored", who="Bob")
-    signatures.sign(path, record, tier="rescored", who="Bob")
+    signatures.sign(path, tier="rerun", who="Ann")
+    signatures.sign(path, tier="rescored", who="Bob")
+    signatures.sign(path, tier="rescored", who="Bob")
     assert [one.who for one in signatures.read(path)] == ["Ann", "Bob"]
     for indexed in (False, True):
         text, problems = rendered(folder, indexed=indexed)
@@ -41,7 +41,7 @@ def test_the_highest_tier_of_the_present_content_counts(board):
 
 def test_another_content_was_not_signed_for(board, make_record):
     folder, record, path = board
-    signatures.sign(path, record, tier="rerun", who="Ann")
+    signatures.sign(path, tier="rerun", who="Ann")
     record.model_copy(update={"notes": {"x": 1}}).save(path)
     text, problems = rendered(folder)
     assert "| reported " in text
@@ -51,7 +51,7 @@ def test_another_content_was_not_signed_for(board, make_record):
 def test_records_from_before_time_was_counted_by_kind_keep_their_signatures(make_record):
     record = make_record()
     told = record.model_dump(mode="json")
-    del told["costs"]["spent"], told["costs"]["share_of_peak"]
+    del told["folded"], told["costs"]["spent"], told["costs"]["share_of_peak"]
     assert signatures.content_hash(record) == digest(told)
     counted = record.model_copy(update={"costs": record.costs.model_copy(update={"spent": {"other": 1.0}})})
     assert signatures.content_hash(counted) != digest(told)
@@ -60,7 +60,7 @@ def test_records_from_before_time_was_counted_by_kind_keep_their_signatures(make
 @pytest.mark.parametrize("who", ["", "a\nb", "\x1b[2J", "\u202e", "x" * 81])
 def test_a_name_that_cannot_be_shown_is_refused(board, who):
     with pytest.raises(RecordError, match="--sign"):
-        signatures.sign(board[2], board[1], tier="reported", who=who)
+        signatures.sign(board[2], tier="reported", who=who)
     assert not signatures.signatures_path(board[2]).exists()
 
 
@@ -76,7 +76,7 @@ def test_a_row_is_checked_as_far_as_the_least_of_its_runs(make_record, tmp_path)
     for seed in range(3):
         record = make_record(seed=seed, final=(0.5, 0.1 * seed))
         publish(record, tmp_path, registry())
-        signatures.sign(record.path(tmp_path), record, tier=("rerun", "rescored", "rerun")[seed], who=f"Ann {seed}")
+        signatures.sign(record.path(tmp_path), tier=("rerun", "rescored", "rerun")[seed], who=f"Ann {seed}")
     assert "| rescored (Ann 1, " in rendered(tmp_path)[0]
 
 

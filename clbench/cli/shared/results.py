@@ -93,7 +93,8 @@ def print_outcome(outcome: Outcome, *, leaderboards_dir: Path) -> None:
     if outcome.repeated:
         screen.print(f"{record.run} is finished; nothing was done (--fresh runs it again)", markup=False)
     print_record(record, bwt=None)
-    screen.print(f"run directory {outcome.run_dir.path}", markup=False, soft_wrap=True)
+    if outcome.run_dir.path.is_dir():
+        screen.print(f"run directory {outcome.run_dir.path}", markup=False, soft_wrap=True)
     screen.print(f"record {record.path(leaderboards_dir)}", markup=False, soft_wrap=True)
 
 
@@ -226,7 +227,7 @@ def outcome_json(outcome: Outcome, leaderboards_dir: Path) -> dict[str, Any]:
     shown = record_json(outcome.record, state=outcome.run_dir.state())
     shown["board"] = str(leaderboards_dir / f"{outcome.record.board.name}.md")
     shown["record"] = str(outcome.record.path(leaderboards_dir))
-    shown["run_dir"] = str(outcome.run_dir.path)
+    shown["run_dir"] = str(outcome.run_dir.path) if outcome.run_dir.path.is_dir() else None
     shown["repeated"] = outcome.repeated
     return shown
 

@@ -69,6 +69,7 @@ def pack(wanted: Wanted) -> None:
     """Write a run's archive beside its record on the board, signed by whoever reports it."""
     from clbench.boards import signatures
     from clbench.cli.shared import output
+    from clbench.runs import compact
     from clbench.runs.rundir import find_run
     from clbench.verification import archive
     from clbench.verification.verify import finished
@@ -77,10 +78,10 @@ def pack(wanted: Wanted) -> None:
     record = finished(run_dir)
     path = record.path(wanted.leaderboards)
     if not path.is_file():
-        record.save(path)
+        compact.save(record, path)
     done = archive.pack(run_dir, archive.archive_path(path))
     if wanted.sign:
-        signatures.sign(path, record, tier="reported", who=wanted.sign)
+        signatures.sign(path, tier="reported", who=wanted.sign)
     output.console().print(str(done), markup=False, soft_wrap=True)
 
 
@@ -151,7 +152,7 @@ def _signed(wanted: Wanted, run_dir: RunDir, found: Sequence[Check]) -> str:
     path = Path(wanted.run) if wanted.run.endswith(".json") else record.path(wanted.leaderboards)
     if path.name == "record.json":
         path = record.path(wanted.leaderboards)
-    own = signatures.sign(path, record, tier=tier, who=wanted.sign or "")
+    own = signatures.sign(path, tier=tier, who=wanted.sign or "")
     return f"signed: {own.tier} by {own.text}"
 
 

@@ -1,0 +1,35 @@
+"""JSON for people and for diffs: what is short stands on one line, as does a row, or a table of numbers by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+WIDTH = 120
+
+
+def json_text(value: Any, *, level: int = 0) -> str:
+    """A JSON document, keys in their order, no NaN.
+
+    Args:
+        value: what is written.
+        level: how deep it stands in another one.
+    """
+    flat = _flat(value)
+    if not _is_broken(value, flat, level=level):
+        return flat
+    begin, end = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    pairs = value.items() if isinstance(value, dict) else ((None, one) for one in value)
+    lines = [(_flat(key) + ":" if key is not None else "") + json_text(one, level=level + 1) for key, one in pairs]
+    pad = " " * (level + 1)
+    return f"{begin}\n{pad}" + f",\n{pad}".join(lines) + f"\n{' ' * level}{end}"
+
+
+def _flat(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _is_broken(value: Any, flat: str, *, level: int) -> bool:
+    """Whether each member has a line: the document's own have, and those of what is long and holds containers."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(members) and (not level or (len(flat) > WIDTH and any(isinstance(one, dict | list) for one in members)))

@@ -1,0 +1,145 @@
+"""The form in which boards keep records: a few kilobytes with a digest, and nothing lost that a board rests on.
+
+A run's folder keeps its record in full. The board's is a pure function of it, so that one is checked by the other. What
+records of a board have in common stands once, in the file `board.json` beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clbench.base import atomic
+from clbench.base.jsontext import json_text
+from clbench.runs.parts import Fold
+from clbench.runs.record import BOARD_FILE, COMMON, MARK_COMMON, Record, parse
+from clbench.runs.shorthand import ERROR_DIGITS, SCORE_DIGITS, same, short
+
+HASH_DIGITS = 12  # of hashes that tell two versions of a file or package apart
+SIGNIFICANT = 5  # digits of what was measured besides
+_PLACES = ("--runs-dir", "--leaderboards-dir")
+_APART = {"datasets", "filelock", "jinja2", "platformdirs", "pluggy", "psutil", "pyarrow", "pydantic", "pyyaml", "rich"}
+_APART |= {"scipy", "tabulate", "typer"}
+"""Packages that clbench needs and no number rests on: data have their own hash."""
+
+
+def compacted(record: Record) -> Record:
+    """What a board keeps of a record; of such a record itself again.
+
+    Hashes of predictions are folded, numbers rounded, hashes of code shortened.
+    """
+    content = record.model_dump(mode="json")
+    if record.predictions:
+        content |= {"predictions": {}, "folded": Fold.of(record.predictions).model_dump()}
+    for name in ("scores", "probes", "probe_changes", "ceilings"):
+        content[name] = _rounded(content[name], SCORE_DIGITS)
+    for name in ("errors", "probe_errors"):
+        content[name] = _rounded(content[name], ERROR_DIGITS)
+    for name in ("drift", "notes"):
+        content[name] = _significant(content[name])
+    content["notes"] = _notes(content["notes"])
+    return Record.model_validate({**content, "provenance": _provenance(record.provenance)})
+
+
+def save(record: Record, path: Path) -> Record:
+    """Write a board's copy of a record, and what its board's records have in common where that is not there yet.
+
+    Args:
+        record: in whichever form.
+        path: in the folder of its method, which is in that of its board.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RecordError: the folder cannot be written.
+    """
+    kept, beside = compacted(record), path.parent.parent / BOARD_FILE
+    if not beside.is_file():
+        content = _content(kept)
+        atomic.write_text(beside, json_text({name: content[name] for name in COMMON if name in content}) + "\n")
+    atomic.write_text(path, record_text(kept, common=_common(beside)))
+    return kept
+
+
+def record_text(record: Record, *, common: Mapping[str, Any]) -> str:
+    """The file of a compact record: short where that gives it back, one line for each row of a matrix.
+
+    Args:
+        record: in the compact form.
+        common: what stands beside it, by name.
+    """
+    content = _content(record)
+    written = next(one for one in (short(content), content) if _gives(one, record))
+    named = [name for name in COMMON if name in content and same(content[name], common.get(name))]
+    own = {name: value for name, value in written.items() if name not in named}
+    return json_text({**own, **({MARK_COMMON: named} if named else {}), "digest": record.digest}) + "\n"
+
+
+def _content(record: Record) -> dict[str, Any]:
+    return record.model_dump(mode="json", exclude_defaults=True)
+
+
+def _gives(content: Mapping[str, Any], record: Record) -> bool:
+    return parse(json.loads(json.dumps(content))).digest == record.digest
+
+
+def _common(path: Path) -> Mapping[str, Any]:
+    """What stands beside records; nothing where it cannot be read, which whoever reads one of them is told."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    return _floats(value, lambda number: round(number, digits))
+
+
+def _significant(value: Any) -> Any:
+    return _floats(value, lambda number: float(f"{number:.{SIGNIFICANT}g}"))
+
+
+def _floats(value: Any, how: Any) -> Any:
+    """A JSON value with every fraction in it changed."""
+    if isinstance(value, float):
+        return how(value)
+    if isinstance(value, dict):
+        return {key: _floats(one, how) for key, one in value.items()}
+    return [_floats(one, how) for one in value] if isinstance(value, list) else value
+
+
+def _notes(found: dict[str, Any]) -> dict[str, Any]:
+    """With the runs that row 0 was taken from, instead of one name for each task."""
+    taken = found.get("base_row")
+    return {**found, "base_row": sorted({str(run) for run in taken.values()})} if isinstance(taken, Mapping) else found
+
+
+def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what says nothing of the result, hashes as long as tells them apart."""
+    done = dict(found)
+    done.pop("model_files", None)  # the board has their hash
+    if isinstance(code := done.get("code"), Mapping):
+        done["code"] = {name: _beginning(one) for name, one in code.items()}
+    if "commit" in done:
+        done["commit"] = _beginning(done["commit"])
+    if isinstance(packages := done.get("packages"), Mapping):
+        done["packages"] = {name: version for name, version in packages.items() if name not in _APART}
+    if isinstance(command := done.get("command"), Sequence) and not isinstance(command, str):
+        done["command"] = _without_places(command)
+    return done
+
+
+def _beginning(found: Any) -> Any:
+    """Of a hash, with what stands behind it: `+changes`."""
+    return re.sub(r"^([0-9a-f]{12})[0-9a-f]+", r"\1", found) if isinstance(found, str) else found
+
+
+def _without_places(command: Sequence[Any]) -> list[Any]:
+    """A command without where this machine keeps things."""
+    before = [None, *command]
+    return [word for last, word in zip(before, command, strict=False) if last not in _PLACES and word not in _PLACES]
