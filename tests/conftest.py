@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from clbench.plugins.registry import registry
 from clbench.runs.record import Record
 
-pytest_plugins = ("small",)  # models that train in milliseconds, a stream of three tasks, the CLI in process
+pytest_plugins = ("small", "records")  # models that train in milliseconds, a stream of three tasks, the CLI in process
 settings.register_profile("clbench", deadline=None)  # a busy machine is no error
 settings.load_profile("clbench")
 ROOT = Path(__file__).parent.parent

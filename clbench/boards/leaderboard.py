@@ -43,8 +43,8 @@ def _orphans(leaderboards: Path) -> list[Path]:
 
 
 def _is_board(path: Path) -> bool:
-    """Whether a text was made from records, unlike a README beside it."""
-    return path.is_file() and BEGIN in path.read_text(encoding="utf-8", errors="replace")
+    """Whether a text was made from records, unlike a README beside it, which may speak of the marks."""
+    return path.is_file() and BEGIN in path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 @dataclass(frozen=True, slots=True)

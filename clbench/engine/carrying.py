@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,10 +123,16 @@ def _finished(config: RunConfig, run_dir: RunDir, progress: Progress) -> Record 
             tidy(run_dir, keep_checkpoints=keep)
     if config.save_model and not (run_dir.path / "model").is_dir():
         progress.say(f"{run_dir.run_id} is finished and kept no model; --fresh runs it again and keeps it")
-    now = code_hashes({"clbench": "clbench", **modules_of(config)})
+    now = code_now(frozenset({"clbench": "clbench", **modules_of(config)}.items()))
     if others := ", ".join(changed(record.provenance.get("code", {}), now)):
         progress.say_once(f"of finished runs the code of {others} has changed since: --fresh runs them again")
     return record
+
+
+@cache
+def code_now(modules: frozenset[tuple[str, str]]) -> Mapping[str, str]:
+    """Hashes of the code that runs, which does not change while it does: see `code_hashes`."""
+    return code_hashes(dict(modules))
 
 
 def _is_of(record: Record, config: RunConfig, run_id: str) -> bool:

@@ -291,7 +291,7 @@ def test_a_finished_run_says_that_its_code_has_changed(run, monkeypatch):
     run()
     assert run().repeated
     assert not [text for text in said if "has changed" in text]
-    monkeypatch.setattr("clbench.engine.carrying.code_hashes", lambda modules: dict.fromkeys(modules, "other"))
+    monkeypatch.setattr("clbench.engine.carrying.code_now", lambda modules: dict.fromkeys(dict(modules), "other"))
     assert run().repeated
     assert [text for text in said if "the code of clbench, clbench-lab has changed since" in text]
 

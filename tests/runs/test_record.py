@@ -6,38 +6,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records import changes
 
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest
 from clbench.metrics.matrix import ResultMatrix
 from clbench.runs.record import MethodPart, Record, read_record, slug
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
-SCORE = st.none() | st.floats(0, 1)
-
-
-@st.composite
-def changes(draw):
-    """Parts of a record that may say anything."""
-    size = draw(st.integers(1, 3))
-    row = st.lists(SCORE, min_size=size, max_size=size)
-    rows = st.lists(row, min_size=size + 1, max_size=size + 1)
-    return {
-        "tasks": [f"toy/{n}" for n in range(size)],
-        "scores": {"strict": draw(rows), "lenient": draw(rows)},
-        "seed": draw(st.integers(0, 2**63)),
-        "warnings": draw(st.dictionaries(st.text(), st.integers(0, 10**18), max_size=2)),
-        "notes": draw(st.dictionaries(st.text(), JSON, max_size=2)),
-        "provenance": draw(st.dictionaries(st.text(), JSON, max_size=2)),
-    }
 
 
 @pytest.fixture
