@@ -1,7 +1,8 @@
 """Runs of a plan that failed: which are tried again, and what is told of them at the end.
 
 What failed is tried again by the next command, as its cause may be gone; but a trial of a search whose training
-diverged would diverge again, so it stays what it is: settings that do not serve.
+diverged would diverge again, so it stays what it is: settings that do not serve. As it leaves no record, a line beside
+the others' (`<run-id>.diverged`) remembers it, also where there is no run's folder.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clbench.base import atomic
 from clbench.base.errors import DivergedError, RecordError, RunError
 from clbench.plans.jobs import Job
 
@@ -62,14 +64,45 @@ def check_failed(job: Job, *, wrong: str | None, trial: bool, began: float) -> N
     if _modified(job.run_dir.path / "run.json") > began:
         raise kind(f"failed in another process: {state.get('error')}")
     if trial and kind is DivergedError and not job.request.fresh:
-        raise kind(f"as before: {state.get('error')} (to have it tried again, remove {job.run_dir.path})")
+        places = " and ".join(str(one) for one in (job.run_dir.path, _beside(job)) if one.exists())
+        raise kind(f"as before: {state.get('error')} (to have it tried again, remove {places})")
+
+
+def remember(job: Job) -> None:
+    """Beside the trials' records, of one that diverged."""
+    if job.run_dir.writable and not _beside(job).is_file():
+        atomic.write_text(_beside(job), f"{_state(job).get('error')}\n")
+
+
+def forget(job: Job) -> None:
+    """Of a run that has a record after all."""
+    if job.run_dir.writable:
+        _beside(job).unlink(missing_ok=True)
+
+
+def _beside(job: Job) -> Path:
+    """Where it is remembered that a run diverged."""
+    assert job.run_dir.published is not None
+    return job.run_dir.published.with_suffix(".diverged")
 
 
 def _state(job: Job) -> Mapping[str, Any]:
+    """What `run.json` says; of a run that has none here, that it diverged elsewhere, if it did."""
     try:
-        return job.run_dir.state()
+        return job.run_dir.state() or diverged_elsewhere(job)
     except (OSError, RecordError):
         return {}
+
+
+def diverged_elsewhere(job: Job) -> Mapping[str, Any]:
+    """That it diverged, as `run.json` would have it, of a run that is remembered so and has no record; else nothing."""
+    if job.run_dir.found():
+        return {}
+    try:
+        reason = _beside(job).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return {"status": "failed", "diverged": True, "error": " ".join(reason.split())}
 
 
 def _modified(path: Path) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clbench.base.errors import RecordError
+from clbench.plans.failing import diverged_elsewhere
 from clbench.plans.jobs import Arm, Job, jobs_of
 
 State = Literal["done", "running", "failed", "left"]
@@ -37,7 +38,7 @@ def _standing(job: Job) -> Standing:
     if job.run_dir.found():
         return Standing(job, "done")
     try:
-        state = job.run_dir.state()
+        state = job.run_dir.state() or diverged_elsewhere(job)
     except RecordError as error:
         return Standing(job, "failed", str(error))
     status, reason = state.get("status"), str(state.get("error") or "")

@@ -17,7 +17,7 @@ from clbench.base.progress import Place, Progress
 from clbench.engine.carrying import Outcome, carry_out, renew
 from clbench.methods.episodes import num_phases
 from clbench.plans.choosing import Choice, check_rule, choose, scored
-from clbench.plans.failing import Failure, check_failed, has_diverged
+from clbench.plans.failing import Failure, check_failed, forget, has_diverged, remember
 from clbench.plans.jobs import Arm, Job, jobs_of
 from clbench.plans.task import Launcher, task_of
 from clbench.plugins import trackers
@@ -132,6 +132,7 @@ class Worker:
                 began=self.began,
                 check=self.how.check,
             )
+            forget(job)
             return outcome if wrong is None else dataclasses.replace(outcome, repeated=False)
         except BusyError as error:
             if job.run_id not in self.told:
@@ -140,6 +141,8 @@ class Worker:
             return None
         except Exception as error:
             failure = Failure(job.run_id, error, trial=job.run_id in self.trials)
+            if failure.expected:
+                remember(job)
             if self.how.fail_fast and not failure.expected:
                 raise
             if place.of > 1:  # one alone is told at the end

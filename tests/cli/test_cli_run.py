@@ -28,7 +28,7 @@ def run(call, stream, llama, home):
 def rows(home):
     """The methods on each board, by the board's name."""
     boards = {}
-    for path in (home / "leaderboards" / "results").rglob("*.json"):
+    for path in (home / "leaderboards" / "results").glob("*/*/*.json"):
         record = read_record(path)
         boards.setdefault(record.board.name, []).append((record.method.name, record.seed))
     for name, found in boards.items():

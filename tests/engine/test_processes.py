@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import small
 
+from clbench.runs.record import read_record
+
 TESTS = Path(small.__file__).parent
 NO_DROPOUT = {name: {"dropout": 0.0} for name in ("ilora", "lora", "loramoe")}  # processes draw masks of their own
 METHODS = {
@@ -57,7 +59,7 @@ def told(home, method):
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text("utf-8").splitlines()]
     steps = [(one["step"], one["loss"], one["learning_rate"]) for one in events if one["event"] == "step"]
     (record,) = (home / "leaderboards" / "results").rglob(f"{folder.name}.json")
-    return steps, json.loads(record.read_text("utf-8"))
+    return steps, read_record(record).model_dump(mode="json")
 
 
 @pytest.fixture(scope="module")

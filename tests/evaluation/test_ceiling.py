@@ -1,7 +1,5 @@
 """The ceiling: 1 where a tokenizer gives every answer back within the limit, and else a note that says why not."""
 
-import json
-
 import kinds
 import published
 import pytest
@@ -12,7 +10,7 @@ from clbench.data.records import read_examples
 from clbench.data.tokenising import Encoder
 from clbench.evaluation.ceiling import ceiling, is_written, note, tell
 from clbench.plugins.registry import registry
-from clbench.runs.record import Ceiling
+from clbench.runs.record import read_record
 from clbench.spec.task import Task
 
 SETS = ("C-STANCE", "FOMC", "MeetingBank", "Py150", "ScienceQA", "NumGLUE-cm", "NumGLUE-ds", "20Minuten")
@@ -127,10 +125,10 @@ def test_a_run_records_it_and_shows_it_under_r(lossy, tmp_path, call):
     assert done.code == 0, done.err
     line = "own/word: no model can score above 0.6667 (strict) and 0.6667 (lenient): "
     line += "1 of 3 answers are changed by the tokenizer (record 3)"
-    (path,) = (tmp_path / "boards" / "results").rglob("*.json")
-    record = json.loads(path.read_text(encoding="utf-8"))
-    assert record["warnings"][line] == 1
-    assert Ceiling.model_validate(record["ceilings"]["own/word"]).scores["strict"] == pytest.approx(2 / 3)
+    (path,) = (tmp_path / "boards" / "results").glob("*/*/*.json")
+    record = read_record(path)
+    assert record.warnings[line] == 1
+    assert record.ceilings["own/word"].scores["strict"] == pytest.approx(2 / 3)
     shown = call("show", path)
     assert "ceiling" in shown.out
     assert "0.667" in shown.out

@@ -162,7 +162,15 @@ def test_a_trial_that_diverged_is_remembered(asked, home, fail_fast, monkeypatch
         raise_failures([failure], of=3)
     assert Diverge.tried == 1
     assert [one.state for one in standing(arms)] == ["done", "failed"]
-    shutil.rmtree(jobs_of(arms)[1].run_dir.path)
+    run_dir = jobs_of(arms)[1].run_dir
+    shutil.rmtree(run_dir.path)
+    list(Worker(LAB, Progress(), how).work(arms))
+    assert Diverge.tried == 1, "a line beside the records remembers it, also where there is no folder"
+    assert [one.state for one in standing(arms)] == ["done", "failed"]
+    beside = run_dir.published.with_suffix(".diverged")
+    assert beside.read_text() == "training has diverged\n"
+    assert str(beside) in str(failure.error)
+    beside.unlink()
     list(Worker(LAB, Progress(), how).work(arms))
     assert Diverge.tried == 2
 

@@ -104,6 +104,7 @@ def checked(wanted: Wanted, run_dir: RunDir) -> list[Check]:
     from clbench.plugins.manager import load_plugins
     from clbench.plugins.registry import Registry
     from clbench.runs.rundir import find_run
+    from clbench.verification import processor
     from clbench.verification.origins import Origins
     from clbench.verification.rederive import Rederived
     from clbench.verification.rerun import differences
@@ -118,9 +119,12 @@ def checked(wanted: Wanted, run_dir: RunDir) -> list[Check]:
     origins = Origins(record, Registry(load_plugins(only=wanted.plugins)), wanted.data, wanted.stream)
     found = [Check("record", "ok"), *verify(run_dir, origins=origins, leaderboards=wanted.leaderboards)]
     found += checks(Rederived(run_dir, origins, wanted.model).steps())
+    if said := processor.remark(record):
+        found.append(Check("processor", "ok", said))
     if wanted.rerun is not None:
-        other = differences(record, finished(find_run(wanted.rerun, runs_dir=wanted.runs_dir)))
-        said = f"{', '.join(other)}: the two runs differ" if other else ""
+        second = finished(find_run(wanted.rerun, runs_dir=wanted.runs_dir))
+        other = differences(record, second)
+        said = f"{', '.join(other)}: the two runs differ{processor.unlike(record, second)}" if other else ""
         found = found if other else [_as_in_rerun(check) for check in found]
         found.append(Check("rerun", "wrong" if other else "ok", said))
     return found
