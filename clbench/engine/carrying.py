@@ -96,9 +96,11 @@ def carry_out(
 
 
 def _is_published(record: Record, leaderboards_dir: Path) -> bool:
-    """Whether a finished run's record is on its board."""
-    path = record.path(leaderboards_dir)
-    return path.is_file() and read_record(path) in (record, compact.compacted(record))
+    """Whether a finished run's record is on its board, as the run left it."""
+    try:
+        return read_record(record.path(leaderboards_dir)) in (record, compact.compacted(record))
+    except RecordError:  # none, or a damaged one, whose place it takes
+        return False
 
 
 def _is_newer(path: Path, moment: float) -> bool:

@@ -7,7 +7,6 @@ A run's directory keeps it in full, `leaderboards/results/<board>/<method>/<run-
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -200,7 +199,7 @@ class Record(Part):
         """The hashes of all predictions in one; None of a record that states none."""
         return Fold.of(self.predictions) if self.predictions else self.folded
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Hash of what it says, however it is written."""
         return digest(self.model_dump(mode="json", exclude_defaults=True))
