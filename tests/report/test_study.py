@@ -115,7 +115,7 @@ def test_a_method_whose_choice_was_not_run_is_named_and_not_compared(boards, sav
 
 def test_the_document_says_what_the_records_say_and_nothing_else(boards):
     text = re.sub(" +", " ", study(boards).text())
-    assert "in OP it **holds** for `sequential < mofo`" in text
+    assert "in OP: **holds** for `sequential < mofo`" in text
     assert re.search(r"\*\*cannot be told\*\* for `sequential < hft` \([\d,]+ pairs would\)", text)
     assert "OP of the untouched model is 0.150 in every run" in text
     gain = fmean((one + 0.8) / 2 for one in FINAL["mofo"]) - 0.15
@@ -204,7 +204,7 @@ def test_without_records_there_is_no_document_and_bad_ones_are_named(boards, tmp
         evidence(boards, PLAN | {"run": {"stream": "other"}})
     path = next((boards / "results").rglob("*/mofo/*.json"))
     path.write_text(path.read_text(encoding="utf-8").replace('"seed"', '"sead"'), encoding="utf-8")
-    assert re.search(rf"Left out:\n\n- .*{path.stem.replace('_', '.?_')}", study(boards).text())
+    assert re.search(rf"Records that were left out: 1 .*\n\n- .*{path.stem.replace('_', '.?_')}", study(boards).text())
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

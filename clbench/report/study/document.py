@@ -99,7 +99,7 @@ def _question(question: Question, evidence: Evidence, known: Sequence[Way]) -> I
         return
     yield f"### {question.ask}"
     yield question.text.strip()
-    yield "\n".join(f"- At {way.name}: {_told(numbers, metrics[0], better)}." for way, numbers in found)
+    yield "\n".join(f"- At {way.name}, {_told(numbers, metrics[0], better)}." for way, numbers in found)
     if missing := _missing(question, [way for way, _ in found]):
         yield f"Not run here: {', '.join(f'`{one}`' for one in missing)}."
     for way, numbers in found:
@@ -115,7 +115,7 @@ def _told(found: Mapping[Ordering, Mapping[str, Comparison]], metric: str, bette
             word = verdicts.verdict(numbers[metric], higher_is_better=better[metric])
             words.setdefault(word, []).append(f"`{ordering}`{verdicts.needed(numbers[metric])}")
     said = [f"**{word}** for {', '.join(words[word])}" for word in verdicts.VERDICTS if word in words]
-    return f"in {tables.NAMES.get(metric, metric)} it {'; '.join(said) or 'was not measured'}"
+    return f"in {tables.NAMES.get(metric, metric)}: {'; '.join(said) or 'not measured'}"
 
 
 def _missing(question: Question, found: Sequence[Way]) -> list[str]:

@@ -11,12 +11,15 @@ from clbench.report.study.evidence import Evidence
 from clbench.report.study.tables import NAMES, base_op, trials_table
 from clbench.runs.record import Record
 
+TOLD = 5  # problems that are named
+
 
 def made(evidence: Evidence) -> Iterator[str]:
     """Lines on runs, machine and conditions; what was left out; the search and its choices."""
     yield "\n".join(f"- {one}" for one in (_runs(evidence), *_where(evidence), _conditions(evidence), *_base(evidence)))
     if evidence.problems:
-        yield "Left out:\n\n" + "\n".join(f"- {markdown(one)}" for one in evidence.problems)
+        told = "\n".join(f"- {markdown(one)}" for one in evidence.problems[:TOLD])
+        yield f"Records that were left out: {len(evidence.problems)} (`clbench leaderboard --check` names all):\n\n{told}"
     if evidence.search and evidence.trials:
         yield _searched(evidence)
         yield trials_table(evidence, pick=evidence.search.pick)
