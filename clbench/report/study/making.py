@@ -19,7 +19,8 @@ def made(evidence: Evidence) -> Iterator[str]:
     yield "\n".join(f"- {one}" for one in (_runs(evidence), *_where(evidence), _conditions(evidence), *_base(evidence)))
     if evidence.problems:
         told = "\n".join(f"- {markdown(one)}" for one in evidence.problems[:TOLD])
-        yield f"Records that were left out: {len(evidence.problems)} (`clbench leaderboard --check` names all):\n\n{told}"
+        number = len(evidence.problems)
+        yield f"Records that were left out: {number} (`clbench leaderboard --check` names all):\n\n{told}"
     if evidence.search and evidence.trials:
         yield _searched(evidence)
         yield trials_table(evidence, pick=evidence.search.pick)
