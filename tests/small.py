@@ -285,7 +285,7 @@ def make_trainer(
     """A prepared trainer on the CPU; `trainer.on_step` is its Log. Without `padding` nothing is packed."""
     from accelerate import Accelerator
 
-    from clbench.data.tokenising import Encoder
+    from clbench.data.tokenising import make_encoder
     from clbench.evaluation.answering import Trained
     from clbench.evaluation.evaluator import Evaluator
     from clbench.methods.method import Method, Run
@@ -303,7 +303,7 @@ def make_trainer(
     accelerator = accelerator or Accelerator(cpu=True)
     loaded = load_model(describe(str(folder)), device="cpu", runtime=speed)
     method = method or Method()
-    encoder = Encoder(loaded.tokenizer, max_prompt=how.max_prompt_tokens, max_answer=how.max_answer_tokens)
+    encoder = make_encoder(loaded.tokenizer, how)
     model = method.prepare_model(loaded.model)
     batching = Batching(model, encoder.pad, how, speed, accelerator.device, padding=padding or Padding())
     losses = Losses(model, encoder=encoder, protocol=how, device=accelerator.device, batching=batching)

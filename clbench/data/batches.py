@@ -54,6 +54,17 @@ def micro_batches(
     return shares[rank] + [[] for _ in range(max(map(len, shares)) - len(shares[rank]))]
 
 
+def ends_where_padded(step: Sequence[Encoded], *, end: int) -> list[Encoded]:
+    """A step whose longest texts do not learn to end, as where the first padding token is the end of a text.
+
+    Args:
+        step: its examples.
+        end: the token that ends a text; rows that have none stay.
+    """
+    longest = max((len(one.ids) for one in step), default=0)
+    return [one.unended() if len(one.ids) == longest and one.ids[-1] == end else one for one in step]
+
+
 def cut(
     lengths: Sequence[int], *, size: int, alike: bool = False, tokens: int = NO_LIMIT, packed: bool = False
 ) -> list[list[int]]:

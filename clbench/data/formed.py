@@ -60,7 +60,7 @@ def load_formed(
 
 
 def rows(task: Task, place: Files | Hub, *, split: str, base_dir: Path) -> Iterator[Row]:
-    """The records of one split as they stand in their source.
+    """The records of one split as they stand in their source; without those that the forms do not keep.
 
     Raises:
         DataError: none is named, or it cannot be read.
@@ -68,7 +68,15 @@ def rows(task: Task, place: Files | Hub, *, split: str, base_dir: Path) -> Itera
     name = getattr(place, split)
     if name is None:
         raise DataError(f"task {task.name!r}: data names no {split} split")
-    return read_hub(place, name) if isinstance(place, Hub) else open_rows(find(base_dir / name), split=split).rows
+    found = read_hub(place, name) if isinstance(place, Hub) else open_rows(find(base_dir / name), split=split).rows
+    return _kept(task, found) if any(form.keep for form in task.forms) else found
+
+
+def _kept(task: Task, found: Iterable[Row]) -> Iterator[Row]:
+    """Those that are the task's, as its forms say."""
+    for where, record in found:
+        if choose_form(task.forms, record, where=where).keeps(record, where=where):
+            yield where, record
 
 
 def fill(task: Task, found: Iterable[Row]) -> list[Filled]:

@@ -45,6 +45,14 @@ class Encoded:
     task: str = ""
     weight: float = 1.0
 
+    def whole(self) -> Encoded:
+        """The same, with a loss on all that something stands before."""
+        return replace(self, num_answer=len(self.ids) - 1)
+
+    def unended(self) -> Encoded:
+        """The same without its last token, which ends it."""
+        return replace(self, ids=self.ids[:-1], num_answer=self.num_answer - 1)
+
 
 @dataclass(slots=True)
 class EncodingCounts:
@@ -77,19 +85,22 @@ class Encoder:
         max_prompt: tokens a prompt keeps, its end.
         max_answer: tokens an answer keeps, its beginning.
         chat: puts prompts through a chat template; None: they are asked as they stand.
+        whole: training examples have a loss on their prompts, too.
 
     Raises:
         ModelError: the tokenizer has no end-of-text token.
     """
 
-    def __init__(self, tokenizer: Any, *, max_prompt: int, max_answer: int, chat: Chat | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, *, max_prompt: int, max_answer: int, chat: Chat | None = None, whole: bool = False
+    ) -> None:
         if tokenizer.eos_token_id is None:
             raise ModelError("the tokenizer has no end-of-text token (eos_token); set one and save it again")
         self.tokenizer = tokenizer
         self.max_prompt = max_prompt
         self.max_answer = max_answer
         self.eos = int(tokenizer.eos_token_id)
-        self.chat = chat
+        self.chat, self.whole = chat, whole
         self.end = chat.end if chat else self.eos
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos)
         self.prefix = _prefix(tokenizer)
@@ -108,9 +119,9 @@ class Encoder:
         """Training examples, and what was cut."""
         counts = EncodingCounts()
         parts = self.parts([(self.asked(one), one.answer) for one in examples])
-        return [
-            self._join(one, counts, example.task, end=self.end) for one, example in zip(parts, examples, strict=True)
-        ], counts
+        pairs = zip(parts, examples, strict=True)
+        found = [self._join(one, counts, example.task, end=self.end) for one, example in pairs]
+        return [one.whole() for one in found] if self.whole else found, counts
 
     def rows(
         self,
@@ -210,7 +221,13 @@ def make_encoder(tokenizer: Any, protocol: Protocol) -> Encoder:
         ModelError: the tokenizer lacks what the protocol needs.
     """
     chat = make_chat(tokenizer, system=protocol.system) if protocol.prompt == "chat" else None
-    return Encoder(tokenizer, max_prompt=protocol.max_prompt_tokens, max_answer=protocol.max_answer_tokens, chat=chat)
+    return Encoder(
+        tokenizer,
+        max_prompt=protocol.max_prompt_tokens,
+        max_answer=protocol.max_answer_tokens,
+        chat=chat,
+        whole=protocol.loss == "text",
+    )
 
 
 def _prefix(tokenizer: Any) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ class Form(Frozen):
         ending: template of what follows every choice; when given, its likelihood alone counts (WinoGrande).
         group: template of what a question belongs to; its shots come from the same group.
         parse: column to a regular expression that fits its whole text; named groups become columns.
+        keep: expression over the columns; a record of which it does not hold is none of the task's.
     """
 
     prompt: str
@@ -43,6 +44,7 @@ class Form(Frozen):
     ending: str = ""
     group: str = ""
     parse: dict[str, str] = Field(default={}, max_length=4)
+    keep: str = ""
 
     @field_validator("prompt", "answer", "ending", "group", "choices")
     @classmethod
@@ -55,6 +57,14 @@ class Form(Frozen):
     @classmethod
     def _is_a_list(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if isinstance(value, str):
+            templates.check_expression(value)
+        return value
+
+    @field_validator("keep")
+    @classmethod
+    def _is_an_expression(cls, value: str) -> str:
+        if value:
+            templates.check(value)
             templates.check_expression(value)
         return value
 
@@ -80,9 +90,13 @@ class Form(Frozen):
     def needs(self) -> frozenset[str]:
         """Columns that a record must have."""
         choices = (self.choices,) if isinstance(self.choices, str) else self.choices
-        used = templates.variables(self.prompt, self.answer, self.ending, self.group, *choices)
+        used = templates.variables(self.prompt, self.answer, self.ending, self.group, self.keep, *choices)
         made = {name for pattern in self.parse.values() for name in patterns.groups(pattern)}
         return (used - made) | set(self.parse)
+
+    def keeps(self, record: Mapping[str, Any], *, where: str) -> bool:
+        """Whether a record is one of the task's."""
+        return not self.keep or bool(templates.value(self.keep, record, where=f"{where}: keep"))
 
     def fill(self, record: Mapping[str, Any], *, where: str) -> Filled:
         """The example's parts.

@@ -21,6 +21,8 @@ Switch = BeforeValidator(lambda given: ("on" if given else "off") if isinstance(
 Packing = Annotated[Literal["auto", "on", "off"], Switch]
 ASKED = {"precision", "weights", "max_prompt_tokens", "max_answer_tokens", "decoding", "prompt", "system"}
 """What of a protocol moves an answer."""
+LATER = ("task_identity", "weights", "moments", "loss", "end_of_text")
+"""What is part of a board's identity only where it is not the default."""
 
 
 class Protocol(Frozen):
@@ -54,6 +56,9 @@ class Protocol(Frozen):
         prompt: prompts are asked as they stand (`plain`), or through the model's chat template (`chat`).
         system: system prompt of every conversation, with `chat`.
         task_identity: whether a method is told which task it is asked (`given`: task-incremental learning), or not.
+        loss: of training, over the `answer`'s tokens, or over those of the whole `text` after its first one.
+        end_of_text: which texts learn the token that ends them: `all`, or those that are shorter than the longest of
+            their step (`padded`), as where a padding token is taken for it.
     """
 
     name: str = Field(default="custom/2", pattern=r"^[a-z0-9-]+/[0-9]+$")
@@ -79,6 +84,8 @@ class Protocol(Frozen):
     prompt: Literal["plain", "chat"] = "plain"
     system: str | None = Field(default=None, min_length=1, max_length=10_000)
     task_identity: Literal["hidden", "given"] = "hidden"
+    loss: Literal["answer", "text"] = "answer"
+    end_of_text: Literal["all", "padded"] = "all"
 
     @model_validator(mode="after")
     def _system_has_a_place(self) -> Self:
@@ -95,7 +102,7 @@ class Protocol(Frozen):
     def identity(self) -> dict[str, Any]:
         """What boards are told apart by; what was added later is part of it only where it is used."""
         added = {"prompt", "system"} if self.prompt == "plain" else set()
-        plain = {"task_identity": "hidden", "weights": "fp32", "moments": "fp32"}
+        plain = {name: type(self).model_fields[name].default for name in LATER}
         added |= {name for name, value in plain.items() if getattr(self, name) == value}
         return self.model_dump(mode="json", exclude=added)
 

@@ -256,9 +256,12 @@ class Task(Frozen):
         What came later than version 1 counts only where it is set, so that older results keep their boards.
         """
         unset = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
-        return self.model_dump(
-            mode="json", exclude={"summary", "source", "license", "budgets", "rows", "variants", "language", *unset}
-        )
+        words = {"summary", "source", "license", "budgets", "rows", "variants", "language"}
+        found = self.model_dump(mode="json", exclude={*words, *unset})
+        for form in found.get("forms", ()):
+            if not form["keep"]:
+                del form["keep"]
+        return found
 
 
 LATER = {"forms", "shots", "preamble", "separator", "stop"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clbench.base import seeding
-from clbench.data.batches import steps_of_epoch
+from clbench.data.batches import ends_where_padded, steps_of_epoch
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder, EncodingCounts
 from clbench.methods.weights import check_optimizer
@@ -229,6 +229,8 @@ class Trainer:
         if not examples:
             self._pass_over(rate=rate, done=done)
             return
+        if self.protocol.end_of_text == "padded":
+            examples = ends_where_padded(examples, end=self.encoder.end)
         loss = self.accumulator.gradient(examples)
         reading = Reading(run.model, step=run.step + 1, late=self.late)
         reading.take_loss(loss)

@@ -50,6 +50,8 @@ class Again:
 
     def tokens(self) -> str:
         """Tokens that were trained on, counted again with the base model's tokenizer."""
+        if self.protocol.end_of_text != "all":
+            raise AbsentError("which texts learn to end depends on what they share a step with")
         epochs = self.run.origins.plan.epochs()
         sums = [token_sums(self.encoder, one.train) for one in self.run.origins.data]
         trained = self.record.method.regime != "frozen"

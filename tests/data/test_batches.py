@@ -7,7 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clbench.data.batches import IGNORE, collate, cut, left_pad, micro_batches, steps_of_epoch
+from clbench.data.batches import (
+    IGNORE,
+    collate,
+    cut,
+    ends_where_padded,
+    left_pad,
+    micro_batches,
+    steps_of_epoch,
+)
 from clbench.data.tokenising import Encoded
 
 THREE = [
@@ -131,3 +139,19 @@ def test_prompts_are_padded_on_the_left():
 def test_the_last_micro_batch_may_be_empty(world):
     shares = [micro_batches(THREE[:1], size=4, rank=rank, world=world) for rank in range(world)]
     assert shares == [[THREE[:1]], *[[[]]] * (world - 1)]
+
+
+def test_the_longest_of_a_step_do_not_learn_to_end_where_padding_is_the_end():
+    """As labels do that keep the first padding token and are ignored behind it (end of text and padding: 2)."""
+    step = [*THREE, Encoded((41, 42, 43, 44, 45, 46, 2), 6), Encoded((51, 52, 53, 54, 55, 56, 57), 3)]
+    found = ends_where_padded(step, end=2)
+    assert found[:2] == THREE[:2]
+    assert found[2:] == [Encoded((31, 32, 33, 34, 35, 36), 3), Encoded((41, 42, 43, 44, 45, 46), 5), step[-1]]
+
+
+@given(st.lists(encoded.map(lambda one: Encoded((*one.ids, 2), one.num_answer + 1)), min_size=1, max_size=9))
+def test_labels_by_padding_are_those_of_the_ends_that_are_kept(step):
+    width = max(len(one.ids) - 1 for one in step)
+    padded = [[*one.ids[:-1], *[2] * (width - len(one.ids) + 1)][: len(one.ids)] for one in step]
+    assert [list(one.ids) for one in ends_where_padded(step, end=2)] == padded
+    assert ends_where_padded([], end=2) == []

@@ -132,3 +132,28 @@ def test_shuffling_loses_nothing_and_is_the_same_each_time(examples, seed):
     assert sorted(found, key=lambda one: int(one.prompt)) == examples
     assert found == shuffled(examples, seed)
     assert shuffled(examples, None) == examples
+
+
+def test_records_that_a_form_does_not_keep_are_not_drawn(tmp_path):
+    records = [{"q": "x" * size, "a": str(size)} for size in range(1, 31)]
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "train.jsonl").write_text(text, encoding="utf-8")
+    form = {"prompt": "{{ q }}?", "answer": " {{ a }}", "keep": "{{ (q ~ a) | length <= 12 }}"}
+    one = task({"train": "train.jsonl"}, forms=[form])
+    found = load_formed(one, one.data["files"], split="train", base_dir=tmp_path, cap=8, shuffle=0)
+    assert len(found) == 8
+    assert {int(example.answer) for example in found} <= set(range(1, 11))
+    every = load_formed(one, one.data["files"], split="train", base_dir=tmp_path)
+    assert [int(example.answer) for example in every] == list(range(1, 11))
+
+
+def test_what_a_form_keeps_is_part_of_a_task_only_where_it_says_so():
+    plain, kept = task(), task(forms=[{"prompt": "{{ q }}?", "answer": " {{ a }}", "keep": "{{ q != '' }}"}])
+    assert "keep" not in plain.identity()["forms"][0]
+    assert kept.identity()["forms"][0]["keep"] == "{{ q != '' }}"
+
+
+@pytest.mark.parametrize("keep", ["q", "{{ q", "yes {{ q }}", "{{ q | nothing }}"])
+def test_what_keeps_a_record_is_an_expression(keep):
+    with pytest.raises(ValueError, match="keep"):
+        task(forms=[{"prompt": "{{ q }}?", "answer": " {{ a }}", "keep": keep}])

@@ -269,3 +269,11 @@ def test_nothing_merges_in_what_the_bundled_model_is_trained_on():
     ]
     assert len(records) > 100
     assert encoder.examples(records)[1].merged == 0
+
+
+def test_a_loss_on_the_whole_text_is_on_all_that_something_stands_before(tokenizer):
+    asked = [Example("own/a", "What is two and two?", " four"), Example("own/a", "Zwei", " drei")]
+    plain, _ = Encoder(tokenizer, max_prompt=64, max_answer=8).examples(asked)
+    whole, _ = Encoder(tokenizer, max_prompt=64, max_answer=8, whole=True).examples(asked)
+    assert [one.ids for one in whole] == [one.ids for one in plain]
+    assert [one.num_answer for one in whole] == [len(one.ids) - 1 for one in plain]

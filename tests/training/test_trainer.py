@@ -548,3 +548,22 @@ def test_a_step_without_anything_changes_nothing_and_is_counted(llama):
     assert [one.done for one in told] == [1, 1, 2, 3]
     assert trainer.counts.steps == 2
     assert trainer.run.warnings == {"training: steps without anything to train on": 2}
+
+
+def test_a_loss_on_whole_texts_is_that_of_labels_which_keep_the_first_padding_token(folder):
+    """As PEFT's method comparison makes them: all tokens, and the padding token behind a text as its end."""
+    (loss,), (gradients,) = one_step(folder, loss="text", end_of_text="padded")
+    trainer = small.make_trainer(folder, method=Method(), global_batch=8)
+    model, end = trainer.run.model.eval(), trainer.encoder.end
+    texts = [list(one.ids[:-1]) for one in trainer.encoder.examples(small.examples(8))[0]]
+    width = max(map(len, texts))
+    ids = torch.tensor([[*text, *[end] * (width - len(text))] for text in texts])
+    labels = ids.clone()
+    for row, text in zip(labels, texts, strict=True):
+        row[len(text) + 1 :] = -100
+    model.zero_grad()
+    expected = model(ids, labels=labels).loss
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(gradients[name], parameter.grad, atol=2e-6), name
