@@ -163,6 +163,8 @@ def test_all_that_can_change_a_number_changes_the_run(config):
             "scorer": "lenient",
             "task_identity": "given",
             "moments": "8bit",
+            "loss": "text",
+            "end_of_text": "padded",
         },
         "caps": {"train_examples": 2, "test_examples": 1, "shuffle": 5},
     }
