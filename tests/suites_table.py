@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from clbench.methods.sharing import alone, bears_parts
 from clbench.plugins.registry import registry
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -28,7 +29,7 @@ def content() -> dict[str, Any]:
 
 def page(claims: Mapping[str, Any]) -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_suites(claims), *_tables(claims), *_sharded(), *_faults(claims)])
+    return "\n".join([HEAD, *_suites(claims), *_tables(claims), *_processes(), *_faults(claims)])
 
 
 def _suites(claims: Mapping[str, Any]) -> Iterator[str]:
@@ -69,17 +70,19 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _sharded() -> Iterator[str]:
-    """What each method's own declaration says; a run refuses what it is not exact for, before anything is loaded."""
+def _processes() -> Iterator[str]:
+    """What each method's own declaration says, and `tests/engine/test_processes.py` finds."""
     yield "## Several processes\n"
-    yield "DDP: all methods but `absa-cl`, which says so; `tests/engine/test_processes.py` compares eleven of them on"
-    yield "two processes with one."
-    yield "Parameters in parts over processes (FSDP, DeepSpeed), by what each method declares:\n"
-    yield from ("| exact | refused, with its name |", "| --- | --- |")
-    specs = [entry.spec for entry in registry().methods.entries.values()]
-    exact = [f"`{one.name}`" for one in specs if not one.capabilities or "sharded_ok" in one.capabilities]
-    refused = [f"`{one.name}`" for one in specs if one.capabilities and "sharded_ok" not in one.capabilities]
-    yield from (_row(", ".join(exact), ", ".join(refused)), "")
+    yield "`accelerate launch`: with copies of the model (DDP), or with parts of it, one in each process (FSDP 2, by"
+    yield "`--use_fsdp`). Works: losses, scores, drift and warnings are those of one process, as"
+    yield "`tests/engine/test_processes.py` shows for every method on two processes of a CPU. Refused: before anything"
+    yield "is loaded, with the reason.\n"
+    yield from ("| method | one process | DDP | FSDP 2 |", "| --- | --- | --- | --- |")
+    for spec in (entry.spec for entry in registry().methods.entries.values()):
+        refused = f"refused: {spec.limit}"
+        ddp, fsdp = (refused if alone(spec) else "works"), ("works" if bears_parts(spec) else refused)
+        yield _row(f"`{spec.name}`", "works", ddp, fsdp)
+    yield ""
 
 
 def _faults(claims: Mapping[str, Any]) -> Iterator[str]:

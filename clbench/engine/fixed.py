@@ -10,9 +10,8 @@ from clbench.base import seeding
 from clbench.base.hashing import digest
 from clbench.base.progress import Progress
 from clbench.engine.resume import StopSignal
-from clbench.engine.staging import UNSAVED, is_sharded
-from clbench.evaluation.guards import SHARDED
 from clbench.methods.methodspec import UNPACKAGED
+from clbench.methods.sharing import check_sharing
 from clbench.models import device, environment
 from clbench.models.checks import check
 from clbench.models.loading import load_model
@@ -138,13 +137,25 @@ class Devices:
         """Of the model."""
         return self.accelerator.device
 
+    @property
+    def share(self) -> int:
+        """Processes that share gradients and moments."""
+        return self.accelerator.num_processes if self.sharded else 1
+
     def warnings(self) -> tuple[str, ...]:
-        """What cannot be done here, and what is asked for in vain, for the record."""
+        """What is asked for in vain, for the record."""
         vain = environment.note()
-        return (*((UNSAVED, SHARDED) if self.sharded else ()), *((vain,) if vain else ()))
+        return (vain,) if vain else ()
 
 
 def find_devices(config: RunConfig) -> Devices:
-    """As `runtime.device` and the launcher say."""
+    """As `runtime.device` and the launcher say.
+
+    Raises:
+        ClbenchError: what is to be trained cannot be by several processes, or not with parameters in parts.
+    """
     accelerator = device.make_accelerator(config.runtime.device)
-    return Devices(accelerator, is_sharded(accelerator, config))
+    sharded = str(accelerator.distributed_type).endswith("FSDP")
+    specs = [entry.spec for entry in config.choice.entries]
+    check_sharing(specs, config.plan.protocol, processes=accelerator.num_processes, in_parts=sharded)
+    return Devices(accelerator, sharded)

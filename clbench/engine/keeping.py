@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def is_due(fixed: Fixed, *, row: int, last: int) -> bool:
     """Whether a row's model is to be kept: each task's or the last one's, as was asked for; never the base model."""
     wanted = fixed.config.save_model
-    return bool(row and fixed.run_dir.writable and (wanted == "each" or (wanted == "end" and row == last)))
+    return bool(row and (wanted == "each" or (wanted == "end" and row == last)))
 
 
 def keep(fixed: Fixed, moving: Moving, *, row: int) -> None:

@@ -35,6 +35,7 @@ from clbench.methods.method import evaluating
 from clbench.models import device, drift
 from clbench.models.loading import add_end
 from clbench.models.measured import MEASURED, save_weights
+from clbench.parallel import processes
 from clbench.plugins.registry import Registry
 from clbench.runs import provenance
 from clbench.runs.functions import replaced
@@ -165,7 +166,7 @@ class Runner:
 
         config, fixed = self.fixed.config, self.fixed
         self.devices = find_devices(config)
-        refuse_what_cannot_fit(config, self.devices.device)
+        refuse_what_cannot_fit(config, self.devices.device, share=self.devices.share)
         loaded = fixed.load_model(self.devices.device)
         self.protocol = protocol = with_learning_rate(config.plan.protocol, method)
         told = (*self.devices.warnings(), *loaded.notes)
@@ -200,7 +201,7 @@ class Runner:
         )
         self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.devices.device)
-        guards = Guards(config, evaluator, active=not self.devices.sharded)
+        guards = Guards(config, evaluator)
         return Moving(self._stage(method, loaded, evaluator), evaluator, scores, guards)
 
     def _new_method(self) -> Method:
@@ -269,7 +270,10 @@ class Runner:
         """Save a step of an experience when it is time, or where the run is to stop."""
         fixed, moving = self.fixed, self.moving
         moving.cursor = dataclasses.replace(moving.cursor, done=done)
-        if fixed.stop.requested or fixed.checkpointer.due(moving.stage.run.step):
+        due = fixed.checkpointer.due(moving.stage.run.step)
+        stopping, due = processes.any_of(fixed.stop.requested, due)  # each hears signals, and has a clock, of its own
+        fixed.stop.requested |= stopping
+        if stopping or due:
             moving.trainer.settle()  # what is no number is never saved
             self.save(moving.cursor)
         fixed.check_stop()
@@ -278,8 +282,6 @@ class Runner:
 
     def save(self, cursor: Cursor) -> None:
         """A checkpoint, from which the same command goes on exactly; it is written while the run goes on."""
-        if self.devices.sharded:
-            return
         fixed, keeper = self.fixed, self.fixed.checkpointer
         tidied = partial(drop_drafts, fixed.run_dir.path, before=cursor.row)
         where = {"cursor": dataclasses.asdict(cursor), "provenance": fixed.provenance}
@@ -308,14 +310,13 @@ class Runner:
         """What was asked for of the weights that were measured, which may be others than the method trains."""
         fixed, run = self.fixed, self.moving.stage.run
         folder = is_due(fixed, row=row, last=self.last)
-        ended = row == len(fixed.config.plan.tasks) and fixed.run_dir.writable and not self.devices.sharded
-        weights = ended and fixed.config.runtime.keep_checkpoints
+        weights = row == len(fixed.config.plan.tasks) and fixed.config.runtime.keep_checkpoints
         if not (folder or weights):
             return
-        with evaluating(self.moving.method, run):
-            if folder:
+        with evaluating(self.moving.method, run):  # in all processes; the first one writes
+            if folder and fixed.run_dir.writable:
                 keep(fixed, self.moving, row=row)
-            if weights:
+            if weights and fixed.run_dir.writable:
                 save_weights(fixed.run_dir.checkpoints / MEASURED, run.model)
 
     def close(self) -> Record:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clbench.base import seeding
-from clbench.base.errors import RunError
 from clbench.methods.episodes import num_steps
 from clbench.methods.method import Method, Run
 from clbench.methods.weights import settle
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from clbench.training.losses import Losses
     from clbench.training.reading import StepDone
     from clbench.training.trainer import Trainer
-
-UNSAVED = "no checkpoints: parameters are sharded, so an interrupted run begins again"
 
 
 @dataclass(slots=True)
@@ -140,21 +137,3 @@ def with_learning_rate(protocol: Protocol, method: Method) -> Protocol:
     """The protocol with the method's own learning rate, if it has one."""
     rate = method.options.learning_rate
     return protocol if rate is None else protocol.model_copy(update={"learning_rate": rate})
-
-
-def is_sharded(accelerator: Accelerator, config: RunConfig) -> bool:
-    """Whether a process holds only a part of each parameter.
-
-    Raises:
-        RunError: it does, and a method is exact only where each process holds whole parameters and gradients.
-    """
-    kind = str(accelerator.distributed_type).rpartition(".")[2]
-    sharded = kind in ("FSDP", "DEEPSPEED", "TP", "MEGATRON_LM")
-    specs = [entry.spec for entry in config.choice.entries]
-    unsafe = [spec.name for spec in specs if spec.capabilities and "sharded_ok" not in spec.capabilities]
-    if sharded and unsafe:
-        raise RunError(
-            f"method {unsafe[0]!r} is not exact when parameters or gradients are sharded ({kind}); "
-            "run it on one device, or on several without sharding"
-        )
-    return sharded

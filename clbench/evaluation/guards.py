@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 PROMPTS, TOKENS = 2, 64  # what logits are compared on
 SAMPLE, NEW_TOKENS = 4, 16  # what is asked together and one by one
 CANDIDATES = 8  # prompts of each task that the sample is taken from
-SHARDED = "training's effect on logits and the batch size's on answers not checked: parameters are sharded"
 
 
 @dataclass(slots=True)
@@ -36,7 +35,6 @@ class Guards:
     Args:
         config: of the run.
         evaluator: of the run; its tokens are not counted here.
-        active: off where parameters are sharded, as one process alone cannot ask such a model.
         base: by row of R, the base model's logits on the first prompts of the training that leads to the row.
         before: the present model's on those of the next training.
         step: optimizer steps made so far.
@@ -44,7 +42,6 @@ class Guards:
 
     config: RunConfig
     evaluator: Evaluator
-    active: bool = True
     base: dict[int, str] = field(default_factory=dict)
     before: str = ""
     step: int = 0
@@ -56,8 +53,6 @@ class Guards:
             run: with the model that is measured, and the record's warnings and notes.
             row: of R.
         """
-        if not self.active:
-            return
         with _undisturbed(run):
             if row == 0:
                 self.base = {number: self._logits(run.model, number) for number in self._episodes()}

@@ -68,7 +68,11 @@ class Holding:
     @property
     def total(self) -> int:
         """All that is held from the first step on."""
-        return self.weights + self.gradients + self.moments
+        return self.each(1)
+
+    def each(self, share: int) -> int:
+        """What each of so many processes holds at most that share parameters: whole weights, in evaluations."""
+        return self.weights + (self.gradients + self.moments) // share
 
 
 def holding(parts: Parts, protocol: Protocol) -> Holding:
@@ -134,8 +138,13 @@ def _count(params: Any) -> int:
     return sum(p.numel() for p in params)
 
 
-def refuse_what_cannot_fit(config: RunConfig, device: torch.device) -> None:
+def refuse_what_cannot_fit(config: RunConfig, device: torch.device, *, share: int = 1) -> None:
     """Before weights are read: a run whose weights, gradients and moments alone are more than the device has.
+
+    Args:
+        config: of the run.
+        device: of this process.
+        share: processes that share gradients and moments.
 
     Raises:
         OptionError: with what would make it fit.
@@ -147,12 +156,12 @@ def refuse_what_cannot_fit(config: RunConfig, device: torch.device) -> None:
         model = empty_model(config)
     except ClbenchError:  # a plugin's own model, which says itself what is wrong
         return
-    if holding(Parts(_count(model.parameters()), 0, 0), protocol).total <= has:
+    if holding(Parts(_count(model.parameters()), 0, 0), protocol).each(share) <= has:
         return  # whatever the method trains; it is not asked
     parts = parts_of(model, config.choice, config.options)
     if not parts.sure:
         return
-    needs = holding(parts, protocol).total
+    needs = holding(parts, protocol).each(share)
     if needs > has:
         raise OptionError(
             f"{config.choice.name} on {config.model.name} holds {_gib(needs)} of weights, gradients and moments, and "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import RunError
+from clbench.parallel import processes
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ def add(model: Any, values: Mapping[str, torch.Tensor]) -> dict[str, torch.nn.Pa
     """
     import torch
 
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if processes.launched():
         raise RunError("parameters are added to a model on one device only: run this method without a launcher")
     place = getattr(model, PLACE, None)
     if place is None:

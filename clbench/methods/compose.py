@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import OptionError
 from clbench.data.example import Example
-from clbench.methods.method import Experience, Footprint, Method, MethodOptions, Run, evaluating
+from clbench.methods.method import Experience, Footprint, Method, MethodOptions, Run, as_measured
 from clbench.methods.methodspec import MethodSpec, Regime
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Compose(Method):
         """Inside all."""
         with contextlib.ExitStack() as stack:
             for member in self.members.values():
-                stack.enter_context(evaluating(member, run, task))
+                stack.enter_context(as_measured(member, run, task))
             yield
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from clbench.data.example import Example
 from clbench.methods.run import Run
+from clbench.parallel import parts
 
 if TYPE_CHECKING:
     import torch
@@ -176,7 +177,14 @@ class Method:
         return Footprint()
 
 
-def evaluating(method: Method, run: Run, task: str | None = None) -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def evaluating(method: Method, run: Run, task: str | None = None) -> Iterator[None]:
+    """As a method's model is measured, and within that with whole weights, where each process trains a part."""
+    with as_measured(method, run, task), parts.whole(run.model):
+        yield
+
+
+def as_measured(method: Method, run: Run, task: str | None) -> contextlib.AbstractContextManager[None]:
     """`method.evaluating`, given the task where it takes one; those written before there was any take the run alone."""
     try:
         inspect.signature(method.evaluating).bind(run, task)

@@ -31,6 +31,7 @@ Capability = Literal[
     "sees_rows",  # its layers or hooks look at a batch row by row (LoRAMoE's balance), so that texts share none
     "routes_prompts",  # answers each prompt in a way of its own (a router, a prompt pool)
     "sharded_ok",  # exact when parameters or gradients are sharded
+    "one_process",  # cannot be trained by several processes
 ]
 """What a method touches and needs, by which `compose` refuses pairs that cannot go together."""
 
@@ -54,6 +55,7 @@ class MethodSpec:
         regime: how experiences reach the model.
         source: paper.
         requires_api: the contract's version it was written for.
+        limit: why it trains in one process only, or not with parameters in parts, as a clause: a run says so.
     """
 
     name: str
@@ -63,6 +65,7 @@ class MethodSpec:
     regime: Regime = "sequential"
     source: str = ""
     requires_api: int = API_VERSION
+    limit: str = ""
 
     @property
     def text(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clbench.base.errors import RunError
 from clbench.models import environment
+from clbench.parallel import sharding
 
 if TYPE_CHECKING:
     import torch
@@ -31,14 +32,14 @@ def make_accelerator(wanted: str) -> Accelerator:
         RunError: a GPU was asked for and there is none.
     """
     import torch
-    from accelerate import Accelerator
 
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RunError("runtime.device=cuda, but torch sees no GPU; use --set runtime.device=cpu")
     environment.pin_arithmetic()
     with environment.set_aside():
         # Not Apple's GPU, which has no float64. Without `cpu`, several CPU processes do not find each other.
-        return Accelerator(cpu=wanted == "cpu" or not torch.cuda.is_available(), mixed_precision="no")
+        cpu = wanted == "cpu" or not torch.cuda.is_available()
+        return sharding.make(cpu=cpu, in_parts=environment.wants_parts())
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -28,16 +28,19 @@ TF32 = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE")
 
 
 def asked(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Variables that ask for what the protocol does not say.
-
-    Several processes may share parameters by FSDP, which is how a model that fits no single device is trained.
-    """
+    """Variables that ask for what the protocol does not say."""
     found = {name: environ[name] for name in (*ASKED, *TF32) if environ.get(name, "").lower() not in PLAIN}
-    if environ.get("WORLD_SIZE", "1") != "1":
-        found.pop("ACCELERATE_USE_FSDP", None)
+    if wants_parts(environ):
+        found.pop("ACCELERATE_USE_FSDP")
     if found.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS") == "1":
         del found["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"]
     return found
+
+
+def wants_parts(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether several processes are to hold a part of each parameter, as a large model is trained."""
+    several = environ.get("WORLD_SIZE", "1") != "1"
+    return several and environ.get("ACCELERATE_USE_FSDP", "").lower() not in PLAIN
 
 
 def note(environ: Mapping[str, str] = os.environ) -> str | None:

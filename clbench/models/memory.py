@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from clbench.parallel import processes
+
 if TYPE_CHECKING:
     import torch
 
@@ -108,10 +110,7 @@ def budget(device: torch.device, *, learning: bool = False) -> int:
         device: of the model.
         learning: with gradients, where a batch is as large as the run's user wants it, if it fits.
     """
-    import torch
-
-    several = torch.distributed.is_available() and torch.distributed.is_initialized()
-    share = max(2**20, int(SHARE * (whole(device) / 4 if several else free(device))))
+    share = max(2**20, int(SHARE * (whole(device) / 4 if processes.launched() else free(device))))
     rounded = 1 << (share.bit_length() - 1)
     return rounded if learning or device.type != "cpu" else min(rounded, MOST)
 

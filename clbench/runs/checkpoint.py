@@ -3,8 +3,9 @@
 What is to be saved is told apart from its writing (`pack`, `write`), so that another thread can write a copy.
 
 `checkpoints/<number>/` holds `tensors.safetensors` and `state.json`, which states the SHA-256 of the former and of
-itself. It is written under another name, made durable and renamed, so that a crash at any moment leaves what was there
-before. The last two are kept: one that is torn all the same falls back to the one before.
+itself; and `parts/`, where several processes hold parts of tensors: each writes its own (see `parted`). It is written
+under another name, made durable and renamed, so that a crash at any moment leaves what was there before. The last two
+are kept: one that is torn all the same falls back to the one before.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,15 @@ from safetensors.torch import load_file
 from clbench.base import atomic
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest, file_digest
-from clbench.runs import tensorfile
+from clbench.parallel import parts, processes
+from clbench.runs import parted, tensorfile
 
-VERSION = 1
+VERSION = 2
 KEPT = 2
 _TENSOR, _TUPLE = "__tensor__", "__tuple__"
 _DRAFT = ".draft-"
+PARTS = "parts"
+"""Folder of a checkpoint, for what is in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class Packed:
 
     state: Any
     tensors: dict[str, torch.Tensor]
+
+    @property
+    def parted(self) -> dict[str, torch.Tensor]:
+        """Tensors of which other processes hold parts, too."""
+        return {name: one for name, one in self.tensors.items() if parts.is_part(one)}
 
 
 def packed(state: Mapping[str, Any]) -> Packed:
@@ -96,7 +106,7 @@ def save(folder: Path, state: Mapping[str, Any], *, identity: Mapping[str, Any])
 def write(
     folder: Path, state: Packed, *, identity: Mapping[str, Any], wanted: Callable[[], bool] = lambda: True
 ) -> Path:
-    """Write the next checkpoint and drop all but the last two.
+    """Write the next checkpoint and drop all but the last two; where a state is in parts, by all processes at once.
 
     Args:
         folder: `checkpoints/`.
@@ -107,23 +117,42 @@ def write(
     Raises:
         RecordError: the folder cannot be written; what was there stays.
     """
-    numbers = [int(path.name) for path in _complete(folder)]
-    final = folder / f"{max(numbers, default=0) + 1:06d}"
+    together = bool(state.parted)
+    by_one = processes.first if together else _called
     draft: Path | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder))
-        draft.chmod(0o755)
-        _write(draft, state, identity=identity)
-        _sync(draft)
-        if wanted():
-            draft.rename(final)
-            _sync(folder)
+        draft = by_one(partial(_make_draft, folder))
+        hashes = parted.write(draft / PARTS, state.parted) if together else {}
+        return by_one(partial(_finish, draft, state, identity=identity, hashes=hashes, wanted=wanted))
     except OSError as error:
-        raise RecordError(f"{final}: cannot be written ({error}); free some space and run again") from error
+        raise RecordError(f"{folder}: cannot be written ({error}); free some space and run again") from error
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _called(action: Callable[[], Path]) -> Path:
+    return action()
+
+
+def _make_draft(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder))
+    draft.chmod(0o755)
+    return draft
+
+
+def _finish(
+    draft: Path, state: Packed, *, identity: Mapping[str, Any], hashes: Mapping[str, str], wanted: Callable[[], bool]
+) -> Path:
+    """Make a checkpoint of a draft in which nothing is missing but what one process holds."""
+    folder = draft.parent
+    final = folder / f"{max((int(path.name) for path in _complete(folder)), default=0) + 1:06d}"
+    _write(draft, state, identity=identity, hashes=hashes)
+    _sync(draft)
+    if wanted():
+        draft.rename(final)
+        _sync(folder)
     for old in _complete(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -135,11 +164,15 @@ def drop_drafts(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _write(draft: Path, state: Packed, *, identity: Mapping[str, Any]) -> None:
+def _write(draft: Path, state: Packed, *, identity: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
+    if hashes:
+        _sync(draft / PARTS)
+    own = {name: one for name, one in state.tensors.items() if not parts.is_part(one)}
     content = {
         "version": VERSION,
         "identity": identity,
-        "tensors": tensorfile.write(draft / "tensors.safetensors", state.tensors),
+        "tensors": tensorfile.write(draft / "tensors.safetensors", own),
+        "parts": hashes,
         "state": state.state,
     }
     atomic.write_text(draft / "state.json", json.dumps({"sha256": digest(content), **content}))
@@ -185,7 +218,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if file_digest(path / "tensors.safetensors") != content["tensors"]:
         raise ValueError("tensors.safetensors has another SHA-256 than state.json states")
     loaded = load_file(path / "tensors.safetensors")  # parts of one piece of memory, wherever they begin in it
-    return content, {name: one.clone() for name, one in loaded.items()}  # products round by where they begin
+    whole = {name: one.clone() for name, one in loaded.items()}  # products round by where they begin
+    return content, whole | (parted.read(path / PARTS, content["parts"]) if content["parts"] else {})
 
 
 def _complete(folder: Path) -> list[Path]:

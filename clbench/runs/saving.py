@@ -35,7 +35,7 @@ class Checkpointer:
         writable: off in all processes of a run but the first.
 
     Attributes:
-        foreground: why the run waits for the writing, too, where memory was too short.
+        foreground: why the run waits for the writing, too, where it does.
     """
 
     def __init__(self, folder: Path, *, identity: Mapping[str, Any], runtime: Runtime, writable: bool) -> None:
@@ -61,23 +61,27 @@ class Checkpointer:
         return time.monotonic() - self.saved_at >= max(self.runtime.checkpoint_seconds, _PATIENCE * self.cost)
 
     def save(self, state: Mapping[str, Any], *, then: Callable[[], None] = lambda: None) -> None:
-        """Write one, when the one before is written.
+        """Write one, when the one before is written; asked for by all processes of a run at the same step.
 
         Args:
             state: of the run, and where it stands.
             then: called when the checkpoint is there.
         """
-        self.wait()
-        began = time.monotonic()
-        if self.writable:
-            with spending.on("saving"):
-                self._save(state, began=began, then=then)
-        self.saved_at = time.monotonic()
-
-    def _save(self, state: Mapping[str, Any], *, began: float, then: Callable[[], None]) -> None:
         from clbench.runs import checkpoint
 
-        packed = checkpoint.packed(state)
+        self.wait()
+        began, packed = time.monotonic(), checkpoint.packed(state)
+        with spending.on("saving"):
+            if packed.parted:
+                self.foreground = "in the foreground: each process writes its parts"
+                self._write(packed, began=began, then=then)
+            elif self.writable:
+                self._save(packed, began=began, then=then)
+        self.saved_at = time.monotonic()
+
+    def _save(self, packed: Packed, *, began: float, then: Callable[[], None]) -> None:
+        from clbench.runs import checkpoint
+
         if room := self._find_room(packed.tensors):
             copied = checkpoint.Packed(packed.state, room.copy(packed.tensors))
             self._background.start(partial(self._write, copied, began=began, then=then, room=room))
@@ -104,7 +108,7 @@ class Checkpointer:
             room.wait()
         checkpoint.write(self.folder, packed, identity=self.identity, wanted=lambda: self._wanted)
         self.cost = time.monotonic() - began
-        if self._wanted:
+        if self._wanted and self.writable:
             then()
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.data.example import Example, TrainingData
 from clbench.data.tokenising import Encoded
-from clbench.methods.method import Experience, Footprint, Method, Run, evaluating
+from clbench.methods.method import Experience, Footprint, Method, Run, as_measured
 from clbench.plugins.registry import MethodChoice
 from clbench.testing import world
 from clbench.testing.sight import Sight, is_closed
@@ -129,7 +129,7 @@ class Watched(Method):
             self._look(run)
         with contextlib.ExitStack() as stack:
             with self.sight.inside("evaluating", run):
-                stack.enter_context(evaluating(self.inner, run, task))
+                stack.enter_context(as_measured(self.inner, run, task))
             self.sight.asked = True
             try:
                 yield

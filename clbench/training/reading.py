@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from clbench.parallel import parts
 from clbench.training import divergence
 
 
@@ -75,13 +76,22 @@ class Reading:
         """
         found = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
         loss = self._numbers[0]
-        norms = [one.to(loss.device) for one in torch._foreach_norm(list(found.values()))] if found else []
+        norms = self._norms(list(found.values()))
         norm = torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros_like(loss)
         self._numbers = [loss, norm, *(norms if self.late else [])]
         self._names = list(found)
         if not self.late:
             divergence.check_norm(norm.item(), self.model, loss=loss.item(), step=self.step)
         return norm
+
+    def _norms(self, gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Of each gradient; of those in parts, over all of them."""
+        if not gradients:
+            return []
+        norms = torch._foreach_norm(gradients)
+        if any(map(parts.is_part, norms)):
+            return list(parts.full(torch.stack(norms)).to(self._numbers[0].device))
+        return [one.to(self._numbers[0].device) for one in norms]
 
     def send(self) -> None:
         """Begin to copy them."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from clbench.methods import added
+from clbench.parallel import parts, processes
 
 if TYPE_CHECKING:
     from clbench.training.trainer import Trainer
@@ -46,7 +47,7 @@ def capture(trainer: Trainer, *, start: Mapping[str, int]) -> dict[str, Any]:
         "groups": _group_names(run.model, optimizer) if extra else None,
         "optimizer": optimizer.state_dict(),
         "method": trainer.method.state_dict(),
-        "random": random_states(run.device),
+        "random": processes.gathered(random_states(run.device)),
         "counts": dataclasses.asdict(trainer.counts),
         "rows": trainer.passes.rows,
         "step": run.step,
@@ -59,7 +60,10 @@ def capture(trainer: Trainer, *, start: Mapping[str, int]) -> dict[str, Any]:
 
 
 def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
-    """Put a state back into a trainer that was prepared for the same run."""
+    """Put a state back into a trainer that was prepared for the same run, by as many processes or others.
+
+    Where there are more, random streams are those of the first ones again.
+    """
     run, optimizer = trainer.run, trainer.run.optimizer
     assert optimizer is not None
     if state.get("added"):
@@ -67,10 +71,11 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     tensors = _tensors(run.model)
     with torch.no_grad():
         for name, value in state["model"].items():
-            tensors[name].copy_(value)
-    optimizer.load_state_dict(state["optimizer"])
-    trainer.method.load_state_dict(state["method"])
-    set_random_states(state["random"], run.device)
+            parts.local(tensors[name]).copy_(parts.local(parts.cut(value, tensors[name])))
+    optimizer.load_state_dict(_spread(optimizer, state["optimizer"]))
+    trainer.method.load_state_dict(parts.spread(state["method"], tensors))
+    streams = state["random"]
+    set_random_states(streams[trainer.accelerator.process_index % len(streams)], run.device)
     trainer.counts = type(trainer.counts)(**state["counts"])
     trainer.passes.rows = state["rows"]
     run.step, trainer.scheduled, trainer.rate = state["step"], state["scheduled"], state["rate"]
@@ -78,6 +83,18 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     run.notes = dict(state["notes"])
     run.warnings.clear()
     run.warnings.update(state["warnings"])
+
+
+def _spread(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> dict[str, Any]:
+    """An optimizer's state in parts, as its parameters are."""
+    order = [p for group in optimizer.param_groups for p in group["params"]]
+    keys = [key for group in state["param_groups"] for key in group["params"]]
+    params = dict(zip(keys, order, strict=True))
+    found = {
+        key: {name: parts.spread({key: one}, params)[key] for name, one in values.items()}
+        for key, values in state["state"].items()
+    }
+    return {**state, "state": found}
 
 
 def _group_names(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[list[str]]:

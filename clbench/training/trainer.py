@@ -15,6 +15,7 @@ from clbench.data.batches import ends_where_padded, steps_of_epoch
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder, EncodingCounts
 from clbench.methods.weights import check_optimizer
+from clbench.parallel import sharding
 from clbench.training.accumulating import Accumulator
 from clbench.training.batching import Batching
 from clbench.training.optimizing import adamw, schedule
@@ -97,7 +98,7 @@ class Trainer:
         """Wrap the model for several devices, and make the optimizer."""
         self.late = self.run.device.type == "cuda"
         self.passes.watch(self.run.model)
-        self.forward_model = self.accelerator.prepare_model(self.run.model)
+        self.forward_model = sharding.share_out(self.accelerator, self.run.model)
         self.accumulator = Accumulator(self.accelerator, self.method, self.run, self.batching, self.forward_model)
         self.make_optimizer()
 

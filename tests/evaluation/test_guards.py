@@ -262,15 +262,3 @@ def test_interrupted_again_and_again_the_warnings_are_those_of_the_whole_run(run
                 deaths += 1
     assert deaths > 2
     assert result(outcome) == whole
-
-
-def test_sharded_parameters_are_not_looked_at():
-    from clbench.engine.staging import is_sharded
-
-    accelerator = SimpleNamespace(distributed_type="DistributedType.FSDP")
-    config = SimpleNamespace(choice=SimpleNamespace(entries=[]))
-    assert is_sharded(accelerator, config)
-    assert not is_sharded(SimpleNamespace(distributed_type="DistributedType.NO"), config)
-    guards = Guards(config, SimpleNamespace(), active=False)
-    guards.look(SimpleNamespace(), row=0)
-    assert guards.state_dict() == {"base": {}, "before": "", "step": 0}

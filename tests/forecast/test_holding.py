@@ -99,6 +99,15 @@ def test_what_cannot_fit_is_refused_with_what_would(tmp_path, llama, monkeypatch
         holding.refuse_what_cannot_fit(config, torch.device("cpu"))
 
 
+def test_processes_that_share_parameters_share_gradients_and_moments(tmp_path, llama, monkeypatch):
+    config = config_of(tmp_path, llama, "sequential")
+    size = parts(config).trained
+    monkeypatch.setattr("clbench.models.memory.whole", lambda device: size * (4 + 12 // 4))
+    holding.refuse_what_cannot_fit(config, torch.device("cpu"), share=4)
+    with pytest.raises(OptionError, match="holds"):
+        holding.refuse_what_cannot_fit(config, torch.device("cpu"), share=3)
+
+
 def test_an_adapter_is_told_of_a_quantised_base(tmp_path, llama, monkeypatch):
     pytest.importorskip("clbench_peft")
     config = config_of(tmp_path, llama, "lora")

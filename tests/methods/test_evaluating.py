@@ -6,7 +6,7 @@ import pytest
 import small
 
 from clbench.methods.compose import Compose
-from clbench.methods.method import Method, evaluating
+from clbench.methods.method import Method, as_measured
 from clbench.methods.methodspec import MethodSpec
 from clbench.spec.protocol import Protocol
 
@@ -57,7 +57,7 @@ def test_both_signatures_are_called_as_they_are_written():
             seen.append((run,))
             return contextlib.nullcontext()
 
-    with evaluating(Compose({"a": Records(), "b": Alone()}), run, "own/word"):
+    with as_measured(Compose({"a": Records(), "b": Alone()}), run, "own/word"):
         assert seen == [(run, "own/word"), (run,)]
 
 

@@ -26,6 +26,7 @@ from clbench.models import device, environment
     ],
 )
 def test_one_line_names_what_is_left_aside(given, told):
+    assert environment.wants_parts(given) == (given.get("WORLD_SIZE") == "2" and "ACCELERATE_USE_FSDP" in given)
     found = environment.note(given)
     assert found == (told and f"the environment asks for {told}: left aside, as the protocol says otherwise")
 

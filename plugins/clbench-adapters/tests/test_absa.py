@@ -9,7 +9,7 @@ import small
 import torch
 
 from clbench import Experience
-from clbench.base.errors import OptionError, RunError
+from clbench.base.errors import OptionError
 from clbench_adapters import clbench_methods
 from clbench_adapters.absa import PLACE, AbsaCl, AbsaClOptions
 
@@ -106,13 +106,6 @@ def test_the_loss_has_both_penalties_from_the_second_task_on(llama):
         wanted += 0.05 * (a.square().sum() + b.square().sum()).item()
     assert found == pytest.approx(wanted, rel=1e-5)
     assert all(p.grad is None for p in shared.parameters())
-
-
-def test_several_processes_are_refused(llama, monkeypatch):
-    trainer = trainer_of(llama)
-    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
-    with pytest.raises(RunError, match="run it without a launcher"):
-        trainer.method.before_experience(trainer.run, ONE)
 
 
 def test_the_name_of_a_task_does_not_leak(llama, tmp_path):

@@ -72,7 +72,7 @@ def with_groups(path, groups=GROUPS):
 def test_spec_names_what_it_is():
     assert spec().problem() == ""
     assert (spec().name, spec().load()) == ("loramoe", Loramoe)
-    assert spec().capabilities == {"changes_model", "adds_loss", "freezes_base", "sees_rows"}
+    assert spec().capabilities == {"changes_model", "adds_loss", "freezes_base", "sees_rows", "sharded_ok"}
 
 
 def test_registration_loads_no_torch():

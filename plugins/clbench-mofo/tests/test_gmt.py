@@ -37,7 +37,7 @@ def train(trainer):
 
 
 def test_spec_and_options():
-    assert (spec().problem(), spec().load(), spec().capabilities) == ("", Gmt, {"edits_gradients"})
+    assert (spec().problem(), spec().load(), spec().capabilities) == ("", Gmt, {"edits_gradients", "sharded_ok"})
     assert spec().create({}).options.ratio == 0.2
     assert Gmt().footprint() == Footprint()
     assert Gmt().state_dict() == {}

@@ -39,7 +39,7 @@ def expected(trainer, index):
 
 
 def test_spec_and_options():
-    assert (spec().problem(), spec().load(), spec().capabilities) == ("", Hft, {"edits_gradients"})
+    assert (spec().problem(), spec().load(), spec().capabilities) == ("", Hft, {"edits_gradients", "sharded_ok"})
     assert isinstance(spec().create({"share": "0"}), Hft)
     assert Hft().footprint() == Footprint()
     for wrong in ({"share": 0.25}, {"share": 1}, {"share": "nan"}, {"shaer": 0}):

@@ -44,7 +44,7 @@ def train(method, named, run, steps, *, first=0):
 
 def test_spec_names_what_it_is():
     assert spec().problem() == ""
-    assert (spec().name, spec().load(), spec().capabilities) == ("mofo", Mofo, {"owns_optimizer"})
+    assert (spec().name, spec().load(), spec().capabilities) == ("mofo", Mofo, {"owns_optimizer", "sharded_ok"})
     assert isinstance(spec().create({"fraction": "0.15"}), Mofo)
 
 

@@ -17,6 +17,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         capabilities=frozenset(
             {"changes_model", "freezes_base", "edits_data", "stores_examples", "adds_loss", "extra_backward"}
         ),
+        limit="it measures with its slow adapter in the place of the trained one, which is whole",
         source="Ren et al., Analyzing and Reducing Catastrophic Forgetting in Parameter Efficient Tuning, ICASSP 2025, "
         "arXiv:2402.18865",
     )
@@ -25,6 +26,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_adapters.sapt:Sapt",
         summary="a low-rank adapter a task, all of them mixed by an attention that is learned with them and kept",
         capabilities=frozenset({"changes_model", "freezes_base", "routes_prompts", "adds_loss", "stores_examples"}),
+        limit="it reads prompts and adapters of past tasks between steps",
         source="Zhao et al., SAPT: A Shared Attention Framework for Parameter-Efficient Continual Learning of Large "
         "Language Models, ACL 2024, arXiv:2401.08295",
     )
@@ -35,6 +37,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         capabilities=frozenset(
             {"changes_model", "freezes_base", "routes_prompts", "stores_examples", "extra_backward"}
         ),
+        limit="it reads the model between steps, each process as many prompts as it has",
         source="Song et al., ConPET: Continual Parameter-Efficient Tuning for Large Language Models, 2023, "
         "arXiv:2309.14763",
     )
@@ -51,8 +54,10 @@ def clbench_methods() -> Iterable[MethodSpec]:
                 "edits_data",
                 "stores_examples",
                 "extra_backward",
+                "one_process",
             }
         ),
+        limit="it trains one of its adapters at a time, and several processes wait for the gradients of both",
         source="Ding et al., Boosting Large Language Models with Continual Learning for Aspect-based Sentiment "
         "Analysis, EMNLP Findings 2024, arXiv:2405.05496",
     )

@@ -18,7 +18,6 @@ import torch
 from pydantic import Field
 
 from clbench import Example, Experience, Footprint, MethodOptions, Run
-from clbench.base.errors import RunError
 from clbench_adapters.shared import SharedAdapter
 from clbench_peft.features import Pooling
 from clbench_peft.inject import ADAPTER
@@ -93,15 +92,7 @@ class AbsaCl(Isolated):
     # --- the task's adapter
 
     def before_experience(self, run: Run, experience: Experience) -> None:
-        """The task's own adapter is trained.
-
-        Raises:
-            RunError: there are several processes, which wait for the gradients of both adapters.
-        """
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            raise RunError(
-                "absa-cl trains one of its adapters at a time, in one process only: run it without a launcher"
-            )
+        """The task's own adapter is trained."""
         self._instead.close()
 
     def extra_loss(self, run: Run, batch: Mapping[str, torch.Tensor], output: Any) -> torch.Tensor | None:

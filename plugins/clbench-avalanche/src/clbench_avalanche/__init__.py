@@ -15,5 +15,6 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_avalanche.method:Avalanche",
         summary="a plugin of Avalanche (EWCPlugin, RWalkPlugin) inside clbench's loop",
         capabilities=frozenset({"adds_loss", "extra_backward"}),
+        limit="Avalanche's plugins look at whole parameters",
         source="Carta et al., Avalanche: A PyTorch Library for Deep Continual Learning, JMLR 24 (363), 2023",
     )

@@ -17,6 +17,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_gem.method:Gem",
         summary="the nearest gradient that raises no past task's loss, to first order, on a memory of its records",
         capabilities=CAPABILITIES,
+        limit="it projects the whole gradient",
         source="Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, 2017, arXiv:1706.08840",
     )
     yield MethodSpec(
@@ -24,6 +25,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_gem.method:AGem",
         summary="the nearest gradient that does not raise the mean loss of a sample of past records, to first order",
         capabilities=CAPABILITIES,
+        limit="it projects the whole gradient",
         source="Chaudhry et al., Efficient Lifelong Learning with A-GEM, 2019, arXiv:1812.00420",
     )
     yield MethodSpec(
@@ -31,5 +33,6 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_gem.ogd:Ogd",
         summary="gradients without their part along those of past outputs, of which a basis is kept",
         capabilities=frozenset({"edits_gradients", "extra_backward"}),
+        limit="its basis is of whole gradients",
         source="Farajtabar et al., Orthogonal Gradient Descent for Continual Learning, AISTATS 2020, arXiv:1910.07104",
     )

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from clbench import Example, Experience, Footprint, Method, MethodOptions, Run
+from clbench.parallel import parts
 from clbench_merge.merging import dropped, stock_share, ties
 
 How = Literal["average", "task-arithmetic", "ties", "dare", "stock"]
@@ -123,7 +124,10 @@ class Merge(Method):
         new = {name: p.detach() - base[name] for name, p in params.items()}
         if self.options.how == "dare":
             generator = run.torch_rng("merge.dare", experience.index)
-            new = {name: dropped(one, self.options.kept, generator) for name, one in new.items()}
+            new = {
+                name: parts.cut(dropped(parts.full(one), self.options.kept, generator), one)
+                for name, one in new.items()
+            }
         if self.options.how in ("dare", "task-arithmetic"):
             before = self._vectors[0] if self._vectors else {}
             found = {name: one + before[name].to(one.device) if name in before else one for name, one in new.items()}
@@ -137,9 +141,11 @@ class Merge(Method):
         return {name: torch.add(base[name], one, alpha=self.options.share) for name, one in found.items()}
 
     def _merged(self, vectors: list[torch.Tensor]) -> torch.Tensor:
+        """Of whole vectors, one tensor's at a time, where each process holds parts of them."""
+        whole = [parts.full(one) for one in vectors]
         if self.options.how == "ties":
-            return ties(vectors, self.options.kept)
-        return stock_share(vectors) * torch.stack(vectors).mean(0)
+            return parts.cut(ties(whole, self.options.kept), vectors[-1])
+        return parts.cut(stock_share(whole) * torch.stack(whole).mean(0), vectors[-1])
 
     def state_dict(self) -> dict[str, Any]:
         """θ₀, the anchor, the vectors."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from clbench.parallel import parts
+
 if TYPE_CHECKING:
     from clbench_mofo.cpu import CpuPass
     from clbench_mofo.device import DevicePass, Rounding
@@ -75,6 +77,8 @@ def _on_device(p: Tensor) -> bool:
 
 def are_small(gradients: Sequence[Tensor]) -> bool:
     """Whether a compiled look says that gradients are finite, and their norm too; False also where there is none."""
+    if any(map(parts.is_part, gradients)):
+        return False
     if not all(g.device.type == "cpu" and g.dtype in COMPILED and g.is_contiguous() for g in gradients):
         return False
     if joined() is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torch.nn.utils import get_total_norm
 
 from clbench.base.errors import RunError
+from clbench.parallel import parts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,9 +27,10 @@ def check(named: Sequence[tuple[str, Tensor]], *, step: int) -> None:
     Raises:
         RunError: a gradient holds NaN or infinity, or is too large to be squared.
     """
-    if math.isfinite(get_total_norm([p.grad for _, p in named if p.grad is not None]).item()):
+    if math.isfinite(parts.full(get_total_norm([p.grad for _, p in named if p.grad is not None])).item()):
         return
-    raise diverged([name for name, p in named if p.grad is not None and not p.grad.isfinite().all()], step=step)
+    odd = [name for name, p in named if p.grad is not None and not parts.local(p.grad).isfinite().all()]
+    raise diverged(odd, step=step)
 
 
 def diverged(names: Sequence[str], *, step: int) -> RunError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
@@ -19,7 +20,8 @@ from torch.nn.utils import get_total_norm
 
 from clbench import Method, MethodOptions, Run
 from clbench.base.errors import RunError
-from clbench_mofo import fast
+from clbench.parallel import parts
+from clbench_mofo import fast, together
 from clbench_mofo.select import keep_largest, kth_largest
 from clbench_mofo.threads import few_as_one
 
@@ -58,15 +60,19 @@ class Gmt(Method):
         if self.options.ratio == 1:
             return
         gradients = [p.grad for p in run.model.parameters() if p.grad is not None and p.grad.numel()]
-        if gradients and fast.are_maskable(gradients):
+        held = any(map(parts.is_part, gradients))
+        if gradients and not held and fast.are_maskable(gradients):
             self._on_device(gradients)
             return
-        if not math.isfinite(get_total_norm(gradients).item()):
+        if not math.isfinite(parts.full(get_total_norm(gradients)).item()):
             raise RunError(
                 f"gmt: the gradient's norm is not finite at optimizer step {run.step + 1}: training has diverged; "
                 "lower protocol.learning_rate, or use protocol.precision=fp32"
             )
         with few_as_one():
+            if held:
+                mask_together(gradients, ratio=self.options.ratio)
+                return
             for gradient in gradients:
                 gradient.copy_(mask(gradient, ratio=self.options.ratio))
 
@@ -75,6 +81,15 @@ class Gmt(Method):
 
         self._masks = self._masks or Masks()
         self._masks.apply(gradients, ratio=self.options.ratio)
+
+
+def mask_together(gradients: Sequence[torch.Tensor], *, ratio: float) -> None:
+    """`mask`, in place, of gradients that several processes hold parts of."""
+    local = [parts.local(one).view(-1) for one in gradients]
+    ranks = [max(1, int(ratio * one.numel())) for one in gradients]
+    thresholds = together.kth_largest([[one] for one in local], ranks, add=partial(parts.summed, like=gradients[0]))
+    for one, threshold in zip(local, thresholds, strict=True):
+        one.copy_(keep_largest(one, threshold.to(one.dtype)))
 
 
 def mask(gradient: torch.Tensor, *, ratio: float) -> torch.Tensor:

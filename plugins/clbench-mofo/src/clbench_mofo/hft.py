@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
-import torch
 from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 
 from clbench import Example, Experience, Method, MethodOptions, Run
+from clbench.parallel import processes
 from clbench_mofo.halves import frozen_half
+
+if TYPE_CHECKING:
+    import torch
 
 
 class HftOptions(MethodOptions):
@@ -59,7 +62,7 @@ class Hft(Method):
         names = frozen_half(trained, run.rng("hft", experience.index))
         self._frozen = {name: trained[name] for name in trained if name in names}
         for p in self._frozen.values():
-            p.requires_grad_(_several_processes())
+            p.requires_grad_(processes.launched())
         share = sum(p.numel() for p in self._frozen.values()) / sum(p.numel() for p in trained.values())
         self._shares[str(experience.index)] = share
 
@@ -87,7 +90,3 @@ class Hft(Method):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the shares."""
         self._shares = dict(state["shares"])
-
-
-def _several_processes() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from clbench.base.errors import RunError
+from clbench.parallel import parts
 from clbench_mofo import fast, finite
 from clbench_mofo.fast import Named
 from clbench_mofo.slices import Counted, Scope
@@ -121,16 +122,17 @@ class MofoAdamW(torch.optim.Optimizer):
         self.settle()
         with few_as_one():
             divided = [self._divide(group) for group in self.param_groups]
-            self._look([named for parts in divided for named in (*parts.compiled, *parts.torch)])
-            self._launch([parts.device for parts in divided])
-            for group, parts in zip(self.param_groups, divided, strict=True):
-                if parts.compiled:
+            self._look([named for taken in divided for named in (*taken.compiled, *taken.torch)])
+            self._launch([taken.device for taken in divided])
+            for group, taken in zip(self.param_groups, divided, strict=True):
+                if taken.compiled:
                     self._cpu = self._cpu or fast.make_cpu()
-                    self._cpu.update([self._count(*named, group) for named in parts.compiled], group)
-                slices = [self._count(*named, group).flat() for named in parts.torch]
+                    self._cpu.update([self._count(*named, group) for named in taken.compiled], group)
+                slices = [self._count(*named, group).flat() for named in taken.torch]
+                held = [p for _, p in taken.torch if parts.is_part(p)]
                 update_moments(slices, betas=group["betas"])
-                chosen = select(slices, group, self.generator)
-                update_params(chosen, group, self.shares if self.measure else None)
+                chosen = select(slices, group, self.generator, held=held)
+                update_params(chosen, group, self.shares if self.measure else None, held=held)
         self.shares.steps += self.measure
         return loss
 
@@ -151,9 +153,10 @@ class MofoAdamW(torch.optim.Optimizer):
         return max((int(state["step"]) for state in self.state.values()), default=0)
 
     def _divide(self, group: dict[str, Any]) -> fast.Divided:
-        """A group's tensors with a gradient, by what makes their step; a measured one is torch's operations."""
+        """A group's tensors with a gradient, by what makes their step: torch, of parts of tensors or if measured."""
         named = [(name, p) for name, p in _named(group) if p.grad is not None and p.numel()]
-        return fast.Divided(torch=named) if self.measure else fast.divide(named, group)
+        plain = self.measure or any(parts.is_part(p) for _, p in named)
+        return fast.Divided(torch=named) if plain else fast.divide(named, group)
 
     def _look(self, named: Sequence[Named]) -> None:
         """Refuse gradients of the host's that are not finite, before anything changes."""
@@ -185,9 +188,9 @@ class MofoAdamW(torch.optim.Optimizer):
         t = state["step"].item()
         return Counted(
             name,
-            param,
-            grad.contiguous(),
-            *(state[moment] for moment in _MOMENTS),
+            parts.local(param),
+            parts.local(grad).contiguous(),
+            *(parts.local(state[moment]) for moment in _MOMENTS),
             step_size=group["lr"] / (1 - beta1**t),
             root=(1 - beta2**t) ** 0.5,
         )
@@ -212,7 +215,7 @@ class MofoAdamW(torch.optim.Optimizer):
         named = [pair for group in self.param_groups for pair in _named(group)]
         for key, (name, param) in zip(keys, named, strict=True):
             for entry, value in state_dict["state"].get(key, {}).items():
-                if not value.isfinite().all():
+                if not parts.local(value).isfinite().all():
                     raise RunError(f"mofo: the saved {entry} of {name} holds NaN or infinity; resume an earlier state")
                 like = self.state[param][entry].device, (_state_dtype(param) if entry in _MOMENTS else value.dtype)
                 self.state[param][entry] = value.to(*like, copy=True)

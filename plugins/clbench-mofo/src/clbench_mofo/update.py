@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from clbench.parallel import parts
+from clbench_mofo import together
 from clbench_mofo.select import kth_largest
 from clbench_mofo.slices import Slice, batches, populations
 
@@ -47,16 +50,30 @@ def update_moments(slices: Sequence[Slice], *, betas: tuple[float, float]) -> No
         torch._foreach_addcmul_(second, grads, grads, 1 - beta2)
 
 
-def select(slices: Sequence[Slice], group: Mapping[str, Any], generator: torch.Generator | None) -> Sequence[Slice]:
+def select(
+    slices: Sequence[Slice],
+    group: Mapping[str, Any],
+    generator: torch.Generator | None,
+    *,
+    held: Sequence[Tensor] = (),
+) -> Sequence[Slice]:
     """Give each population its threshold; a fraction of 1 needs none.
+
+    Args:
+        slices: of tensors, or of this process's parts of them.
+        group: the options.
+        generator: of random scores.
+        held: the tensors, where several processes hold parts of them.
 
     Returns:
         The same entries, cut where populations end.
     """
-    if group["fraction"] == 1:
+    if group["fraction"] == 1 or not slices:
         return slices
     for one in slices:
         one.score = score_of(one, group["score"], eps=group["eps"], generator=generator)
+    if held:
+        return together.select(slices, [p.numel() for p in held], group, add=partial(parts.summed, like=held[0]))
     chosen: list[Slice] = []
     options = {key: group[key] for key in ("fraction", "scope", "shards")}
     for population in populations(slices, **options):
@@ -83,14 +100,29 @@ def score_of(one: Slice, score: Score, *, eps: float, generator: torch.Generator
             return one.param.to(dtype)
 
 
-def update_params(slices: Sequence[Slice], group: Mapping[str, Any], shares: Shares | None = None) -> None:
+def update_params(
+    slices: Sequence[Slice], group: Mapping[str, Any], shares: Shares | None = None, *, held: Sequence[Tensor] = ()
+) -> None:
     """Decay the weights and move the selected ones.
 
     Args:
         slices: with thresholds.
         group: the options.
         shares: to count into.
+        held: see `select`.
     """
+    counted = Shares() if shares else None
+    _move(slices, group, counted)
+    if shares and counted:
+        numbers = torch.tensor([counted.entries, counted.selected, counted.updated])
+        told = parts.summed(numbers.to(parts.local(held[0]).device), held[0]) if held else numbers
+        entries, selected, updated = told.tolist()
+        shares.entries += entries
+        shares.selected += selected
+        shares.updated += updated
+
+
+def _move(slices: Sequence[Slice], group: Mapping[str, Any], shares: Shares | None) -> None:
     for batch in batches(slices):
         before = _count_selected(batch, shares) if shares else {}
         params = [one.param.to(one.exp_avg.dtype) for one in batch]  # the weights themselves when they are fp32

@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 
 from clbench import Experience, Method, MethodOptions, Run
+from clbench.parallel import processes
 
 
 class MiguOptions(MethodOptions):
@@ -81,7 +82,7 @@ class Migu(Method):
 
 def everywhere(loud: dict[str, torch.Tensor], layers: Mapping[str, torch.nn.Linear]) -> dict[str, torch.Tensor]:
     """The sums over all processes: each has heard its own rows only, and all must keep the same gradients."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not processes.launched():
         return loud
     found: dict[str, torch.Tensor] = {}
     for name, layer in layers.items():  # in one order, also where a process has heard nothing of an expert

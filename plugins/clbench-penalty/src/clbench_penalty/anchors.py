@@ -62,7 +62,9 @@ def _pairs(
 
 @contextlib.contextmanager
 def weights_between(model: torch.nn.Module, anchor: Mapping[str, torch.Tensor], *, share: float) -> Iterator[None]:
-    """The model with the weights (1 − a)θ₀ + aθ; afterwards θ again, bit for bit, because its storage is put back.
+    """The model with the weights (1 − a)θ₀ + aθ; afterwards θ again, bit for bit, which is kept beside it.
+
+    They are written into the parameters' own memory, of which a process may hold a part.
 
     Args:
         model: at θ.
@@ -70,11 +72,13 @@ def weights_between(model: torch.nn.Module, anchor: Mapping[str, torch.Tensor], 
         share: a, 0–1; both ends are exact.
     """
     params = trainable(model)
-    kept = {name: params[name].data for name in anchor if name in params}
+    kept = {name: params[name].detach().clone() for name in anchor if name in params}
     try:
-        for name, weights in kept.items():
-            params[name].data = torch.lerp(anchor[name], weights, share)
+        with torch.no_grad():
+            for name, weights in kept.items():
+                params[name].copy_(torch.lerp(anchor[name], weights, share))
         yield
     finally:
-        for name, weights in kept.items():
-            params[name].data = weights
+        with torch.no_grad():
+            for name, weights in kept.items():
+                params[name].copy_(weights)

@@ -23,6 +23,7 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_replay.ssr:Ssr",
         summary="self-synthesized rehearsal: past tasks in records that the model has made up and answered itself",
         capabilities=frozenset({"edits_data", "stores_examples", "extra_backward"}),
+        limit="the model writes between steps, each process as long as its own answers take",
         source="Huang et al., Mitigating Catastrophic Forgetting in LLMs with Self-Synthesized Rehearsal, ACL 2024, "
         "arXiv:2403.01244",
     )
@@ -31,5 +32,6 @@ def clbench_methods() -> Iterable[MethodSpec]:
         target="clbench_replay.lamol:Lamol",
         summary="one model learns to answer and to write its records, so that it rehearses what it writes of the past",
         capabilities=frozenset({"edits_data", "extra_backward"}),
+        limit="the model writes between steps, each process as long as its own answers take",
         source="Sun et al., LAMOL: LAnguage MOdeling for Lifelong Language Learning, ICLR 2020, arXiv:1909.03329",
     )
