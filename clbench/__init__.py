@@ -71,6 +71,8 @@ _PUBLIC_ELSEWHERE = {
     "clbench.models.drift": ("block_of",),
     "clbench.models.layers": ("blocks", "feed_forward_layers", "in_every_block", "linear_layers", "within_blocks"),
     "clbench.models.memory": ("room",),
+    "clbench.parallel.parts": ("cut", "full", "is_part", "local", "summed"),
+    "clbench.parallel.processes": ("launched",),
     "clbench.spec.external": ("ExternalProbe", "Judged"),
     "clbench.training.losses": ("autocast", "evaluating", "forward"),
 }

@@ -71,7 +71,7 @@ def test_a_gqa_model_has_its_true_share_in_the_record(llama):
 @pytest.mark.parametrize("several", [False, True])
 def test_a_step_is_adamws_on_what_is_not_frozen(llama, monkeypatch, several):
     """Also where several processes compute all gradients, and the frozen ones are dropped."""
-    monkeypatch.setattr(hft, "_several_processes", lambda: several)
+    monkeypatch.setattr(hft.processes, "launched", lambda: several)
     ours, theirs = small.make_trainer(llama, method=Hft(), max_grad_norm=1e9), small.make_trainer(llama)
     frozen = expected(ours, 1)
     theirs.protocol = theirs.run.protocol = ours.protocol
