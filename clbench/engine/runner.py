@@ -283,6 +283,7 @@ class Runner:
     def save(self, cursor: Cursor) -> None:
         """A checkpoint, from which the same command goes on exactly; it is written while the run goes on."""
         fixed, keeper = self.fixed, self.fixed.checkpointer
+        self._note_engines()
         tidied = partial(drop_drafts, fixed.run_dir.path, before=cursor.row)
         where = {"cursor": dataclasses.asdict(cursor), "provenance": fixed.provenance}
         keeper.save({**where, **self.moving.state_dict()}, then=tidied)
@@ -299,12 +300,17 @@ class Runner:
             scores = moving.scores.measure(run.model, row=row, around=partial(evaluating, moving.method, run))
             if row == 0 and (taken := self.base_row.tell()):
                 run.note("base_row", taken)
-        run.note("engines", list(dict.fromkeys([*run.notes.get("engines", ()), *moving.evaluator.wrote])))
+        self._note_engines()
         self.fixed.run_dir.event("measured", row=row)
         run.warnings.update(dict.fromkeys(replaced(), 1))
         self._keep(row)
         if scores:
             self.fixed.emit("clbench_eval_end", after=row, scores=scores)
+
+    def _note_engines(self) -> None:
+        """Who wrote answers so far; methods may have had some in a step, of which a run that is taken up knows nothing."""
+        run = self.moving.stage.run
+        run.note("engines", list(dict.fromkeys([*run.notes.get("engines", ()), *self.moving.evaluator.wrote])))
 
     def _keep(self, row: int) -> None:
         """What was asked for of the weights that were measured, which may be others than the method trains."""
