@@ -308,7 +308,7 @@ class Runner:
             self.fixed.emit("clbench_eval_end", after=row, scores=scores)
 
     def _note_engines(self) -> None:
-        """Who wrote answers so far; methods may have had some in a step, of which a run that is taken up knows nothing."""
+        """Who wrote answers so far; also in steps, of which a run that is taken up would know nothing."""
         run = self.moving.stage.run
         run.note("engines", list(dict.fromkeys([*run.notes.get("engines", ()), *self.moving.evaluator.wrote])))
 
