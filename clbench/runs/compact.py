@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base import atomic
+from clbench.base.hashing import digest
 from clbench.base.jsontext import json_text
 from clbench.runs.parts import Fold
 from clbench.runs.record import BOARD_FILE, COMMON, MARK_COMMON, Record, parse
@@ -20,6 +21,7 @@ from clbench.runs.shorthand import ERROR_DIGITS, SCORE_DIGITS, same, short
 
 HASH_DIGITS = 12  # of hashes that tell two versions of a file or package apart
 SIGNIFICANT = 5  # digits of what was measured besides
+NOTE_LENGTH = 400  # characters of a part of a method's note
 _PLACES = ("--runs-dir", "--leaderboards-dir")
 _APART = {"datasets", "filelock", "jinja2", "platformdirs", "pluggy", "psutil", "pyarrow", "pydantic", "pyyaml", "rich"}
 _APART |= {"scipy", "tabulate", "typer"}
@@ -29,7 +31,7 @@ _APART |= {"scipy", "tabulate", "typer"}
 def compacted(record: Record) -> Record:
     """What a board keeps of a record; of such a record itself again.
 
-    Hashes of predictions are folded, numbers rounded, hashes of code shortened.
+    Hashes of predictions are folded, numbers rounded, hashes of code shortened, long notes hashed.
     """
     content = record.model_dump(mode="json")
     if record.predictions:
@@ -114,9 +116,19 @@ def _floats(value: Any, how: Any) -> Any:
 
 
 def _notes(found: dict[str, Any]) -> dict[str, Any]:
-    """With the runs that row 0 was taken from, instead of one name for each task."""
+    """With the runs that row 0 was taken from, instead of one name for each task; of what is long, its hash."""
+    done = {name: _parts(one) if isinstance(one, dict) else one for name, one in found.items()}
     taken = found.get("base_row")
-    return {**found, "base_row": sorted({str(run) for run in taken.values()})} if isinstance(taken, Mapping) else found
+    return {**done, "base_row": sorted({str(run) for run in taken.values()})} if isinstance(taken, Mapping) else done
+
+
+def _parts(note: dict[str, Any]) -> dict[str, Any]:
+    """A method's note; what of it fills pages stands in the run's folder alone."""
+    sizes = {name: len(json.dumps(one, ensure_ascii=False)) for name, one in note.items()}
+    hashed = {
+        name: {"sha256": digest(note[name]), "characters": size} for name, size in sizes.items() if size > NOTE_LENGTH
+    }
+    return {**note, **hashed}
 
 
 def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:

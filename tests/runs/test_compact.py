@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from records import TASKS, changes, numbers
 
 from clbench.base.errors import RecordError
+from clbench.base.hashing import digest
 from clbench.runs.compact import compacted, record_text, save
 from clbench.runs.parts import Fold
 from clbench.runs.record import BOARD_FILE, MARK_COMMON, Record, parse, read_record
@@ -171,3 +172,11 @@ def test_a_fold_tells_tables_apart(large):
     name = next(iter(table))
     assert Fold.of({**table, name: "f" * 64}).sha256 != fold.sha256
     assert Fold.of({path: one for path, one in table.items() if path != name}) != fold
+
+
+def test_of_a_methods_long_notes_boards_keep_a_hash(large):
+    notes = {"replay": {"examples": 256, "indices": list(range(300))}, "engines": ["greedy"]}
+    kept = compacted(large().model_copy(update={"notes": notes}))
+    told = {"sha256": digest(notes["replay"]["indices"]), "characters": len(json.dumps(notes["replay"]["indices"]))}
+    assert kept.notes == {"replay": {"examples": 256, "indices": told}, "engines": ["greedy"]}
+    assert compacted(kept) == kept
