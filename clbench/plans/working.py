@@ -93,6 +93,8 @@ class Worker:
     def _renew(self, ended: Iterable[Outcome | Failure], arms: Sequence[Arm]) -> None:
         """Boards of runs that were found finished, once each: a text may be lost or old where the records are not."""
         found = [one for one in ended if isinstance(one, Outcome) and one.repeated and one.run_dir.writable]
+        if not found:
+            return
         folder = next(job.request.leaderboards_dir for arm in arms for job in (*arm.jobs, *arm.trial_jobs()))
         for board in dict.fromkeys(one.record.board.name for one in found):
             renew(board, folder, self.registry)

@@ -17,8 +17,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clbench.base.errors import pydantic_line
+from clbench.runs.compact import DRAWN as KEY
 
-KEY = "utilisation"
 LEVELS = 3
 Number = Annotated[float, Field(allow_inf_nan=False)]
 

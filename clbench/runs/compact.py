@@ -15,13 +15,15 @@ from typing import Any
 from clbench.base import atomic
 from clbench.base.hashing import digest
 from clbench.base.jsontext import json_text
-from clbench.runs.parts import Fold
 from clbench.runs.record import BOARD_FILE, COMMON, MARK_COMMON, Record, parse
+from clbench.runs.recordparts import Fold
 from clbench.runs.shorthand import ERROR_DIGITS, SCORE_DIGITS, same, short
 
 HASH_DIGITS = 12  # of hashes that tell two versions of a file or package apart
 SIGNIFICANT = 5  # digits of what was measured besides
 NOTE_LENGTH = 400  # characters of a part of a method's note
+DRAWN = "utilisation"
+"""The part of a note that reports draw (`clbench.report.notes`), which stays however long it is."""
 _PLACES = ("--runs-dir", "--leaderboards-dir")
 _APART = {"datasets", "filelock", "jinja2", "platformdirs", "pluggy", "psutil", "pyarrow", "pydantic", "pyyaml", "rich"}
 _APART |= {"scipy", "tabulate", "typer"}
@@ -125,10 +127,8 @@ def _notes(found: dict[str, Any]) -> dict[str, Any]:
 def _parts(note: dict[str, Any]) -> dict[str, Any]:
     """A method's note; what of it fills pages stands in the run's folder alone."""
     sizes = {name: len(json.dumps(one, ensure_ascii=False)) for name, one in note.items()}
-    hashed = {
-        name: {"sha256": digest(note[name]), "characters": size} for name, size in sizes.items() if size > NOTE_LENGTH
-    }
-    return {**note, **hashed}
+    long = {name: size for name, size in sizes.items() if size > NOTE_LENGTH and name != DRAWN}
+    return {**note, **{name: {"sha256": digest(note[name]), "characters": size} for name, size in long.items()}}
 
 
 def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _beginning(found: Any) -> Any:
     """Of a hash, with what stands behind it: `+changes`."""
-    return re.sub(r"^([0-9a-f]{12})[0-9a-f]+", r"\1", found) if isinstance(found, str) else found
+    return re.sub(rf"^([0-9a-f]{{{HASH_DIGITS}}})[0-9a-f]+", r"\1", found) if isinstance(found, str) else found
 
 
 def _without_places(command: Sequence[Any]) -> list[Any]:

@@ -18,7 +18,7 @@ from clbench.base.hashing import digest
 from clbench.base.text import terminal
 from clbench.metrics.matrix import ResultMatrix
 from clbench.runs import shorthand
-from clbench.runs.parts import Ceiling, Change, Costs, Fold, FootprintPart, OverlapPart, Part
+from clbench.runs.recordparts import Ceiling, Change, Costs, Fold, FootprintPart, OverlapPart, Part
 from clbench.runs.strict import (
     MAX_BYTES,
     Amount,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from clbench.base.progress import Progress
 from clbench.plugins.hookspecs import hookimpl
 from clbench.plugins.registry import MethodChoice, Registry
-from clbench.runs.parts import NOT_REPEATABLE
+from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.testing import fresh, world
 from clbench.testing.audit import Watch
 from clbench.testing.sight import Sight

@@ -23,9 +23,9 @@ from clbench.boards.probechange import probe_changes
 from clbench.boards.rescore import Rescored, rescore
 from clbench.data.sources import data_hash
 from clbench.runs.compact import compacted
-from clbench.runs.parts import Change, Fold, Part
 from clbench.runs.predictions import file_hashes, read
 from clbench.runs.record import Record, read_record
+from clbench.runs.recordparts import Change, Fold, Part
 from clbench.runs.rundir import RunDir
 from clbench.scoring.programs import ProgramsOffError
 from clbench.spec.task import Task

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import clbench
 from clbench.base.errors import ClbenchError
 from clbench.engine.request import Request
-from clbench.runs.parts import NOT_REPEATABLE
+from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.spec.wording import flag, options
 
 

@@ -19,7 +19,7 @@ import small
 from clbench.base.errors import RunError
 from clbench.methods.sharing import alone, bears_parts
 from clbench.plugins.registry import registry
-from clbench.runs.parts import NOT_REPEATABLE
+from clbench.runs.recordparts import NOT_REPEATABLE
 
 SPECS = {name: entry.spec for name, entry in registry().methods.entries.items()}
 MODES = {"copies": lambda spec: not alone(spec), "parts": bears_parts}

@@ -17,7 +17,7 @@ from clbench.engine.resume import stop_signal
 from clbench.evaluation.evaluator import Evaluator
 from clbench.methods.method import Footprint, Method
 from clbench.methods.methodspec import MethodSpec
-from clbench.runs.parts import NOT_REPEATABLE
+from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.runs.saving import Checkpointer
 from clbench.spec.protocol import Runtime
 

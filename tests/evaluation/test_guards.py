@@ -14,7 +14,7 @@ from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
 from clbench.models.checks import ASKING, TRAINING
 from clbench.models.loading import load_model
-from clbench.runs.parts import NOT_REPEATABLE
+from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.training import runstate
 
 SUSPICIONS = ("training left the logits", "greedy answers depend")

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from clbench.runs.parts import NOT_REPEATABLE
+from clbench.runs.recordparts import NOT_REPEATABLE
 
 THREE = (str(Path(__file__).with_name("three.yaml")),)
 EIGHT = (

@@ -18,8 +18,8 @@ from clbench.plans.standing import standing
 from clbench.plans.working import Worker
 from clbench.plugins.registry import registry
 from clbench.runs import compact
-from clbench.runs.parts import NOT_REPEATABLE
 from clbench.runs.record import read_record
+from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.spec.plan import PlanFile
 
 

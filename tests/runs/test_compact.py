@@ -10,9 +10,10 @@ from records import TASKS, changes, numbers
 
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest
-from clbench.runs.compact import compacted, record_text, save
-from clbench.runs.parts import Fold
+from clbench.report.notes import utilisation_of
+from clbench.runs.compact import DRAWN, compacted, record_text, save
 from clbench.runs.record import BOARD_FILE, MARK_COMMON, Record, parse, read_record
+from clbench.runs.recordparts import Fold
 from clbench.runs.shorthand import MARK, long, short
 
 
@@ -175,8 +176,10 @@ def test_a_fold_tells_tables_apart(large):
 
 
 def test_of_a_methods_long_notes_boards_keep_a_hash(large):
-    notes = {"replay": {"examples": 256, "indices": list(range(300))}, "engines": ["greedy"]}
+    table = {"title": "use", "columns": ["1"], "rows": [{"name": f"own/{n}", "values": [n / 8]} for n in range(40)]}
+    notes = {"replay": {"examples": 256, "indices": list(range(300)), DRAWN: table}, "engines": ["greedy"]}
     kept = compacted(large().model_copy(update={"notes": notes}))
     told = {"sha256": digest(notes["replay"]["indices"]), "characters": len(json.dumps(notes["replay"]["indices"]))}
-    assert kept.notes == {"replay": {"examples": 256, "indices": told}, "engines": ["greedy"]}
+    assert kept.notes == {"replay": {"examples": 256, "indices": told, DRAWN: table}, "engines": ["greedy"]}
+    assert utilisation_of(kept.notes["replay"])[0] is not None, "what is drawn stays"
     assert compacted(kept) == kept
