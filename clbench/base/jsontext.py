@@ -1,11 +1,11 @@
-"""JSON for people and for diffs: what is short stands on one line, as does a row, or a table of numbers by name."""
+"""JSON for people and for diffs: what is short stands on one line, as does a row, or a table of values by name."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-WIDTH = 120
+WIDTH, SHORT = 120, 50
 
 
 def json_text(value: Any, *, level: int = 0) -> str:
@@ -30,6 +30,14 @@ def _flat(value: Any) -> str:
 
 
 def _is_broken(value: Any, flat: str, *, level: int) -> bool:
-    """Whether each member has a line: the document's own have, and those of what is long and holds containers."""
+    """Whether each member has a line: the document's own have, and those of what is long and holds containers.
+
+    Of what has names only those containers count that are long themselves.
+    """
     members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return bool(members) and (not level or (len(flat) > WIDTH and any(isinstance(one, dict | list) for one in members)))
+    if not members or not level:
+        return bool(members)
+    held = [one for one in members if isinstance(one, dict | list)]
+    if isinstance(value, dict):
+        held = [one for one in held if len(_flat(one)) > SHORT]
+    return len(flat) > WIDTH and bool(held)

@@ -45,10 +45,10 @@ class Outcome:
     repeated: bool
 
 
-def run_dir_of(request: Request, config: RunConfig, run_id: str) -> RunDir:
+def run_dir_of(request: Request, config: RunConfig, run_id: str, *, by_record: bool = False) -> RunDir:
     """A run's folder, which may not be there, and its record's place."""
     published = record_path(request.leaderboards_dir, board=config.board(), method=config.choice.name, run=run_id)
-    return RunDir(request.runs_dir / run_id, writable=is_first_process(), published=published)
+    return RunDir(request.runs_dir / run_id, writable=is_first_process(), published=published, by_record=by_record)
 
 
 def is_first_process() -> bool:
@@ -91,8 +91,24 @@ def carry_out(
     if run_dir.writable and not (repeated and _is_published(record, request.leaderboards_dir)):
         if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
             check(run_dir, record)
+        if not repeated and (said := against(record, record.path(request.leaderboards_dir))):
+            progress.say(said)
         publish(record, request.leaderboards_dir, registry)
     return Outcome(record, run_dir, repeated=repeated)
+
+
+def against(record: Record, path: Path) -> str | None:
+    """What a run that was made again says of the record whose place it takes; None where there is no such record."""
+    try:
+        before = read_record(path)
+    except RecordError:
+        return None
+    now = compact.compacted(record)
+    if (now.scores, now.fold) == (compact.compacted(before).scores, before.fold):
+        return f"{record.run} made again: scores and predictions are those of its record on the board"
+    where = before.provenance.get("arithmetic", {})
+    made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in where.items()) or "where, it does not say"
+    return f"{record.run} made again: scores or predictions are not those of its record on the board ({made})"
 
 
 def _is_published(record: Record, leaderboards_dir: Path) -> bool:

@@ -27,10 +27,12 @@ class Job:
     Args:
         config: of it.
         request: that asks for it, perhaps among others.
+        by_record: whether its record on a board is enough, as for what a plan's file lists.
     """
 
     config: RunConfig
     request: Request
+    by_record: bool = False
 
     @cached_property
     def run_id(self) -> str:
@@ -42,7 +44,7 @@ class Job:
         """Where it is; writable in the first process only."""
         from clbench.engine.carrying import run_dir_of
 
-        return run_dir_of(self.request, self.config, self.run_id)
+        return run_dir_of(self.request, self.config, self.run_id, by_record=self.by_record)
 
     def at(self, request: Request) -> Job:
         """The same with the options of another request.
@@ -52,7 +54,7 @@ class Job:
         """
         config = dataclasses.replace(self.config, options=request.options, command=request.command())
         config.choice.create(config.options)
-        return Job(config, request)
+        return dataclasses.replace(self, config=config, request=request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,9 @@ def arms_of(plan: Plan, registry: Registry) -> list[Arm]:
 
 
 def _arms(part: Part, plan: Plan, registry: Registry) -> Iterator[Arm]:
-    searched = _by_method(search_request(part, plan.search), registry) if plan.search and part.trials else {}
-    reported = _by_method(part.request, registry)
+    listed = bool(plan.name)
+    searched = _by_method(search_request(part, plan.search), registry, listed) if plan.search and part.trials else {}
+    reported = _by_method(part.request, registry, listed)
     points = {"+".join(members_of(name)): found for name, found in part.trials.items()}
     for method, jobs in reported.items():
         trials = [
@@ -110,15 +113,15 @@ def _arms(part: Part, plan: Plan, registry: Registry) -> Iterator[Arm]:
             yield Arm(method, jobs if plan.reported else [], trials, plan.search if trials else None)
 
 
-def _by_method(request: Request, registry: Registry) -> dict[str, list[Job]]:
-    return by_method(request, prepare(request, registry))
+def _by_method(request: Request, registry: Registry, listed: bool) -> dict[str, list[Job]]:
+    return by_method(request, prepare(request, registry), by_record=listed)
 
 
-def by_method(request: Request, configs: Sequence[RunConfig]) -> dict[str, list[Job]]:
+def by_method(request: Request, configs: Sequence[RunConfig], *, by_record: bool = False) -> dict[str, list[Job]]:
     """A request's runs by the name of their method."""
     found: dict[str, list[Job]] = {}
     for config in configs:
-        found.setdefault(config.choice.name, []).append(Job(config, request))
+        found.setdefault(config.choice.name, []).append(Job(config, request, by_record))
     return found
 
 

@@ -15,12 +15,13 @@ from typing import Any
 from clbench.base import atomic
 from clbench.base.hashing import digest
 from clbench.base.jsontext import json_text
-from clbench.runs.record import BOARD_FILE, COMMON, MARK_COMMON, Record, parse
+from clbench.runs.common import BOARD_FILE, apart, common, shared
+from clbench.runs.record import MethodPart, Record, parse
 from clbench.runs.recordparts import Fold
-from clbench.runs.shorthand import ERROR_DIGITS, SCORE_DIGITS, same, short
+from clbench.runs.shorthand import ERROR_DIGITS, SCORE_DIGITS, short
 
 HASH_DIGITS = 12  # of hashes that tell two versions of a file or package apart
-SIGNIFICANT = 5  # digits of what was measured besides
+DRIFT_DIGITS, NOTE_DIGITS = 4, 3  # significant ones of what was measured besides
 NOTE_LENGTH = 400  # characters of a part of a method's note
 DRAWN = "utilisation"
 """The part of a note that reports draw (`clbench.report.notes`), which stays however long it is."""
@@ -42,10 +43,10 @@ def compacted(record: Record) -> Record:
         content[name] = _rounded(content[name], SCORE_DIGITS)
     for name in ("errors", "probe_errors"):
         content[name] = _rounded(content[name], ERROR_DIGITS)
-    for name in ("drift", "notes"):
-        content[name] = _significant(content[name])
+    content["drift"] = _significant(content["drift"], DRIFT_DIGITS)
+    content["notes"] = _significant(content["notes"], NOTE_DIGITS)
     content["notes"] = _notes(content["notes"])
-    return Record.model_validate({**content, "provenance": _provenance(record.provenance)})
+    return Record.model_validate({**content, "provenance": _provenance(record.provenance, record.method)})
 
 
 def save(record: Record, path: Path) -> Record:
@@ -61,26 +62,25 @@ def save(record: Record, path: Path) -> Record:
     Raises:
         RecordError: the folder cannot be written.
     """
-    kept, beside = compacted(record), path.parent.parent / BOARD_FILE
-    if not beside.is_file():
-        content = _content(kept)
-        atomic.write_text(beside, json_text({name: content[name] for name in COMMON if name in content}) + "\n")
-    atomic.write_text(path, record_text(kept, common=_common(beside)))
+    kept, place = compacted(record), path.parent.parent / BOARD_FILE
+    if not place.is_file():
+        atomic.write_text(place, json_text(common(_content(kept))) + "\n")
+    atomic.write_text(path, record_text(kept, beside=_beside(place)))
     return kept
 
 
-def record_text(record: Record, *, common: Mapping[str, Any]) -> str:
+def record_text(record: Record, *, beside: Mapping[str, Any]) -> str:
     """The file of a compact record: short where that gives it back, one line for each row of a matrix.
 
     Args:
         record: in the compact form.
-        common: what stands beside it, by name.
+        beside: what stands beside it, by name.
     """
     content = _content(record)
     written = next(one for one in (short(content), content) if _gives(one, record))
-    named = [name for name in COMMON if name in content and same(content[name], common.get(name))]
-    own = {name: value for name, value in written.items() if name not in named}
-    return json_text({**own, **({MARK_COMMON: named} if named else {}), "digest": record.digest}) + "\n"
+    names = shared(content, beside)
+    own = apart(written, names, every=set(names) == set(beside))
+    return json_text({**own, "digest": record.digest}) + "\n"
 
 
 def _content(record: Record) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _gives(content: Mapping[str, Any], record: Record) -> bool:
     return parse(json.loads(json.dumps(content))).digest == record.digest
 
 
-def _common(path: Path) -> Mapping[str, Any]:
+def _beside(path: Path) -> Mapping[str, Any]:
     """What stands beside records; nothing where it cannot be read, which whoever reads one of them is told."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -104,8 +104,8 @@ def _rounded(value: Any, digits: int) -> Any:
     return _floats(value, lambda number: round(number, digits))
 
 
-def _significant(value: Any) -> Any:
-    return _floats(value, lambda number: float(f"{number:.{SIGNIFICANT}g}"))
+def _significant(value: Any, digits: int) -> Any:
+    return _floats(value, lambda number: float(f"{number:.{digits}g}"))
 
 
 def _floats(value: Any, how: Any) -> Any:
@@ -126,13 +126,12 @@ def _notes(found: dict[str, Any]) -> dict[str, Any]:
 
 def _parts(note: dict[str, Any]) -> dict[str, Any]:
     """A method's note; what of it fills pages stands in the run's folder alone."""
-    sizes = {name: len(json.dumps(one, ensure_ascii=False)) for name, one in note.items()}
-    long = {name: size for name, size in sizes.items() if size > NOTE_LENGTH and name != DRAWN}
-    return {**note, **{name: {"sha256": digest(note[name]), "characters": size} for name, size in long.items()}}
+    long = [name for name, one in note.items() if name != DRAWN and len(json.dumps(one)) > NOTE_LENGTH]
+    return {**note, **{name: {"sha256": digest(note[name])[:HASH_DIGITS]} for name in long}}
 
 
-def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what says nothing of the result, hashes as long as tells them apart."""
+def _provenance(found: Mapping[str, Any], method: MethodPart) -> dict[str, Any]:
+    """Without what says nothing of the result or is said elsewhere, hashes as long as tells them apart."""
     done = dict(found)
     done.pop("model_files", None)  # the board has their hash
     if isinstance(code := done.get("code"), Mapping):
@@ -140,15 +139,25 @@ def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
     if "commit" in done:
         done["commit"] = _beginning(done["commit"])
     if isinstance(packages := done.get("packages"), Mapping):
-        done["packages"] = {name: version for name, version in packages.items() if name not in _APART}
+        said = _APART | {name for name, version in method.packages.items() if packages.get(name) == version}
+        done["packages"] = {name: version for name, version in packages.items() if name not in said}
     if isinstance(command := done.get("command"), Sequence) and not isinstance(command, str):
-        done["command"] = _without_places(command)
+        done["command"] = _own(_without_places(command), method.name)
     return done
 
 
 def _beginning(found: Any) -> Any:
     """Of a hash, with what stands behind it: `+changes`."""
     return re.sub(rf"^([0-9a-f]{{{HASH_DIGITS}}})[0-9a-f]+", r"\1", found) if isinstance(found, str) else found
+
+
+def _own(command: Sequence[Any], method: str) -> list[Any]:
+    """A command of several methods without the others."""
+    pairs = [*zip(command, [*command[1:], None], strict=True)]
+    others = {place for place, (flag, name) in enumerate(pairs) if flag == "--plugin" and name != method}
+    several = ("--plugin", method) in pairs
+    left = {place for place in range(len(command)) if not several or not {place, place - 1} & others}
+    return [command[place] for place in sorted(left)]
 
 
 def _without_places(command: Sequence[Any]) -> list[Any]:

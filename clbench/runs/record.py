@@ -17,7 +17,7 @@ from clbench.base.errors import RecordError, pydantic_line
 from clbench.base.hashing import digest
 from clbench.base.text import terminal
 from clbench.metrics.matrix import ResultMatrix
-from clbench.runs import shorthand
+from clbench.runs import common, shorthand
 from clbench.runs.recordparts import Ceiling, Change, Costs, Fold, FootprintPart, OverlapPart, Part
 from clbench.runs.strict import (
     MAX_BYTES,
@@ -39,8 +39,6 @@ from clbench.runs.strict import (
 from clbench.spec.schedule import Split
 
 Role = Literal["strict", "lenient"]
-BOARD_FILE, MARK_COMMON, COMMON = "board.json", "in_board.json", ("board", "tasks", "ceilings", "overlap")
-"""The file beside the records of a board; under which key a record says what stands there; what may stand there."""
 Rows = tuple[tuple[Score | None, ...], ...]
 
 
@@ -258,8 +256,8 @@ def read_record(path: Path) -> Record:
         RecordError: unreadable, or not a record; with the first things that are wrong.
     """
     content = _content(path)
-    if isinstance(content, dict) and MARK_COMMON in content:
-        content = _with_common(content, path.parent.parent / BOARD_FILE)
+    if isinstance(content, dict) and common.MARK in content:
+        content = _with_common(content, path.parent.parent / common.BOARD_FILE)
     try:
         return parse(content)
     except ValidationError as error:
@@ -270,9 +268,8 @@ def read_record(path: Path) -> Record:
 
 def _with_common(content: dict[str, Any], path: Path) -> dict[str, Any]:
     """A record with what stands in the file beside it."""
-    named, common = content.pop(MARK_COMMON), _content(path)
     try:
-        return {**content, **{name: common[name] for name in named if name in COMMON}}
+        return common.joined(content, _content(path))
     except (KeyError, TypeError) as error:
         raise RecordError(
             f"{path}: does not hold what records beside it have in common ({error}); restore it"

@@ -34,11 +34,14 @@ class RunDir:
         path: the folder.
         writable: off in all processes of a run but the first.
         published: where the run's record is on its board, where that is known.
+        by_record: whether the record there is enough for the run to be finished, without a folder: so it is of what a
+            plan's file lists. What a command asks for by itself is trained.
     """
 
     path: Path
     writable: bool = True
     published: Path | None = None
+    by_record: bool = False
 
     @property
     def run_id(self) -> str:
@@ -135,10 +138,10 @@ class RunDir:
             atomic.write_json(self.path / "matrix.json", matrix.to_json())
 
     def found(self) -> Path | None:
-        """Where the finished run's record is: in its folder; or on its board, where no folder has begun it again."""
+        """Where the finished run's record is: in its folder; or on its board, if that is enough."""
         if self.record_path.is_file():
             return self.record_path
-        elsewhere = None if (self.path / "run.json").is_file() else self.published
+        elsewhere = self.published if self.by_record and not (self.path / "run.json").is_file() else None
         return elsewhere if elsewhere and elsewhere.is_file() else None
 
     def finished(self) -> Record | None:

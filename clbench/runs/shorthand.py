@@ -4,21 +4,22 @@
 
 - A method's options are those that are not its defaults.
 - Lenient scores are what they add to strict ones.
-- A standard error is left out, column by column, where it is that of answers that are right or wrong.
+- A standard error is left out, column by column, where it is that of answers that are right or wrong; a lenient one
+  also where it is the strict one.
 - A ceiling of 1 is its number of records; warnings that end alike stand together.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clbench.metrics.uncertainty import binomial_error
+from clbench.runs.common import same
 
-SCORE_DIGITS, ERROR_DIGITS = 8, 5  # decimals of a compact record's scores and standard errors
+SCORE_DIGITS, ERROR_DIGITS = 6, 4  # decimals of a compact record's scores and standard errors
 MARK = "shorthand"
-FORM = 1
+FORM = 2
 Column = Sequence[float | None]
 _FULL = {"strict": 1.0, "lenient": 1.0}
 
@@ -54,7 +55,7 @@ def long(content: Mapping[str, Any]) -> dict[str, Any]:
     done["scores"] = _with_gain(done["scores"])
     done["ceilings"] = {name: _whole(one) for name, one in done.get("ceilings", {}).items()}
     if "errors" in done:
-        done["errors"] = {role: _rows(done, role, columns) for role, columns in done["errors"].items()}
+        done["errors"] = {role: _rows(done, role) for role in done["errors"]}
     if "probe_errors" in done:
         found = done["probe_errors"]
         done["probe_errors"] = {name: found.get(name) or _probe_errors(done, name) for name in done["probes"]}
@@ -72,11 +73,6 @@ def _method(method: Mapping[str, Any]) -> dict[str, Any]:
         return {**method}
     own = {name: {k: v for k, v in all_.items() if not same(v, defaults[name][k])} for name, all_ in options.items()}
     return {**method, "options": {name: changed for name, changed in own.items() if changed}}
-
-
-def same(one: Any, other: Any) -> bool:
-    """Also in type: 1 is not 1.0."""
-    return json.dumps(one) == json.dumps(other)
 
 
 # --- scores
@@ -114,20 +110,34 @@ def _errors(column: Column, ceiling: Mapping[str, Any] | None) -> list[float | N
 
 
 def _unlike(content: Mapping[str, Any], role: str) -> dict[str, Column]:
-    """By task the columns that are not those of right or wrong answers."""
-    columns = zip(content["tasks"], zip(*content["errors"][role], strict=True), strict=True)
-    known = _task_errors(content, role)
-    return {task: list(column) for task, column in columns if list(column) != known[task]}
+    """By task the columns that no rule gives."""
+    found = _columns(content["tasks"], content["errors"][role])
+    known = _known(content, role, _columns(content["tasks"], content["errors"].get("strict", ())))
+    return {task: column for task, column in found.items() if column != known[task]}
 
 
-def _rows(content: Mapping[str, Any], role: str, columns: Mapping[str, Column]) -> list[list[float | None]]:
-    known = _task_errors(content, role) | dict(columns)
-    return [list(row) for row in zip(*(known[task] for task in content["tasks"]), strict=True)]
+def _rows(content: Mapping[str, Any], role: str) -> list[list[float | None]]:
+    stated = content["errors"]
+    strict = _known(content, "strict", {}) | dict(stated["strict"]) if "strict" in stated else {}
+    found = _known(content, role, strict) | dict(stated[role])
+    return [list(row) for row in zip(*(found[task] for task in content["tasks"]), strict=True)]
 
 
-def _task_errors(content: Mapping[str, Any], role: str) -> dict[str, Column]:
-    columns = zip(content["tasks"], zip(*content["scores"][role], strict=True), strict=True)
-    return {task: _errors(column, content.get("ceilings", {}).get(task)) for task, column in columns}
+def _known(content: Mapping[str, Any], role: str, strict: Mapping[str, Column]) -> dict[str, Column]:
+    """By task the errors that follow from a role's scores: of right or wrong answers, or those of equal strict ones."""
+    tasks, scores = content["tasks"], content["scores"]
+    columns, ruled = _columns(tasks, scores[role]), _columns(tasks, scores.get("strict", ()))
+    return {
+        task: strict[task]
+        if role != "strict" and task in strict and column == ruled[task]
+        else _errors(column, content.get("ceilings", {}).get(task))
+        for task, column in columns.items()
+    }
+
+
+def _columns(tasks: Sequence[str], rows: Sequence[Column]) -> dict[str, list[float | None]]:
+    """Of a matrix, by task; none where it has no row."""
+    return {task: list(column) for task, column in zip(tasks, zip(*rows, strict=True), strict=bool(rows))}
 
 
 def _probe_errors(content: Mapping[str, Any], name: str) -> list[float | None]:

@@ -47,6 +47,7 @@ def left(home):
         elif path.suffix == ".json":
             content = json.loads(text)
             content.get("costs", {}).update(dict.fromkeys(NOT_REPEATABLE))
+            content.pop("digest", None)  # of a board's copy, times and all
             entry = name.startswith("rows/")  # of row 0, with the place it is from
             found[name] = (content["loss"], content["answers"]) if entry else content
         else:

@@ -2,18 +2,21 @@
 
 import os
 import re
+import shutil
 
 import pytest
 import small
 from probing import write_choice
 
 from clbench.base.errors import ClbenchError, RunError
+from clbench.engine.carrying import against
 from clbench.engine.proberequest import ProbeRequest
 from clbench.engine.session import prepare
 from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
 from clbench.plans.plan import of_request
 from clbench.plugins.registry import registry
+from clbench.runs import compact
 from clbench.runs.record import read_record
 
 
@@ -80,7 +83,8 @@ def test_every_run_gets_its_row(run, home):
     assert rows(home) == [("frozen", 2), ("sequential", 2)]
     for outcome in outcomes:
         published = outcome.record.path(home / "leaderboards")
-        assert read_record(published) == read_record(outcome.run_dir.record_path) == outcome.record
+        assert read_record(outcome.run_dir.record_path) == outcome.record
+        assert read_record(published) == compact.compacted(outcome.record)
 
 
 def test_a_finished_run_is_not_run_again_unless_asked_for(run, home):
@@ -197,3 +201,19 @@ def test_rows_of_validation_records_stand_on_a_board_of_their_own(run, home):
     (public,) = (path for path in (home / "leaderboards").glob("*.md") if "-eval_" not in path.name)
     assert "validation" not in public.read_text("utf-8")
     assert not (set(held.record.predictions.values()) & set(plain.record.predictions.values()))
+
+
+def test_a_command_runs_what_it_asks_for_though_a_board_has_it_and_says_whether_it_is_the_same(run, home):
+    """As in a clone, whose records come from another machine."""
+    (first,) = run()
+    path = first.record.path(home / "leaderboards")
+    shutil.rmtree(first.run_dir.path)
+    (again,) = run()
+    assert not again.repeated
+    assert against(again.record, path).endswith("scores and predictions are those of its record on the board")
+    scores = dict.fromkeys(first.record.scores, ((0.5,) * 2,) * 3)
+    compact.save(first.record.model_copy(update={"scores": scores}), path)
+    said = against(again.record, path)
+    assert "are not those of its record on the board (cpu capability" in said
+    path.write_text("{}")
+    assert against(again.record, path) is None

@@ -102,7 +102,8 @@ def test_a_run_that_has_begun_here_again_is_its_folders(asked, home):
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"tasks": ["x", "y"]}, {"run": "other"}])
 def test_a_record_of_another_run_under_the_name_is_refused(asked, home, change):
-    arms = arms_of(of_request(Request.of(**asked, plugin="frozen")), registry())
+    file = PlanFile.model_validate({"plan": "mine", "run": asked, "methods": ["frozen"]})
+    arms = arms_of(of_file(file, {}), registry())
     (outcome,) = work(arms)
     shutil.rmtree(outcome.run_dir.path)
     (job,) = jobs_of(arms)
@@ -118,15 +119,18 @@ def test_a_record_of_another_run_under_the_name_is_refused(asked, home, change):
 def test_the_command_says_that_nothing_was_done(asked, home, call, tmp_path):
     words = ["run", "--stream", asked["stream"], "--model", asked["model"], "--plugin", "frozen", "--quiet"]
     assert call(*words).code == 0
-    shutil.rmtree(home / "runs")
     done = call(*words)
     assert done.code == 0
     assert "is finished; nothing was done (--fresh runs it again)" in done.out
-    assert "run directory" not in done.out
-    (shown,) = call(*words, "--json").json["runs"]
-    assert (shown["repeated"], shown["run_dir"]) == (True, None)
+    shutil.rmtree(home / "runs")
     file = tmp_path / "plan.yaml"
     run = {"stream": asked["stream"], "model": asked["model"]}
     file.write_text(json.dumps({"plan": "mine", "run": run, "methods": ["frozen"]}))
-    assert "plan mine: all 1 runs are finished; nothing was done" in call("run", file, "--quiet").out
+    done = call("run", file, "--quiet")
+    assert "plan mine: all 1 runs are finished; nothing was done" in done.out
+    assert "run directory" not in done.out
+    (shown,) = call("run", file, "--quiet", "--json").json["runs"]
+    assert (shown["repeated"], shown["run_dir"]) == (True, None)
     assert "plan mine: 1 done, 0 running, 0 failed, 0 left" in call("plan", "show", file).out
+    (shown,) = call(*words, "--json").json["runs"]
+    assert not shown["repeated"], "a command by itself runs what it asks for"

@@ -11,8 +11,10 @@ from records import TASKS, changes, numbers
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest
 from clbench.report.notes import utilisation_of
+from clbench.runs.common import BOARD_FILE, PARTS
+from clbench.runs.common import MARK as MARK_COMMON
 from clbench.runs.compact import DRAWN, compacted, record_text, save
-from clbench.runs.record import BOARD_FILE, MARK_COMMON, Record, parse, read_record
+from clbench.runs.record import Record, parse, read_record
 from clbench.runs.recordparts import Fold
 from clbench.runs.shorthand import MARK, long, short
 
@@ -51,7 +53,7 @@ def test_nothing_is_lost_that_a_board_rests_on(large):
     record, kept = large(), compacted(large())
     for role, rows in record.scores.items():
         for row, other in zip(rows, kept.scores[role], strict=True):
-            assert other == pytest.approx(row, abs=1e-8)
+            assert other == pytest.approx(row, abs=5.01e-7)
     assert kept.scores["strict"][0][0] == record.scores["strict"][0][0], "shares of 64 records are exact"
     for name in ("board", "method", "seed", "order", "tasks", "costs", "footprint", "warnings", "ceilings", "overlap"):
         assert getattr(kept, name) == getattr(record, name)
@@ -72,13 +74,15 @@ def test_what_follows_from_the_rest_is_left_out(large, board):
     assert sorted(content["errors"]["strict"]) == ["toy/news", "toy/summary", "toy/words"], "not of shares of answers"
     assert sorted(content["probe_errors"]) == ["probes/skills"]
     assert content["warnings"]["truncated answers in evaluation"]["toy/news"] == 63
-    assert content[MARK_COMMON] == ["board", "tasks", "ceilings"]
+    assert content[MARK_COMMON] is True, "all that stands beside it"
+    assert "board" not in content
+    assert "packages" not in content["provenance"]
 
 
 @given(parts=changes())
 def test_any_record_is_read_again(make_record, parts):
     kept = compacted(make_record(**parts))
-    assert parse(json.loads(record_text(kept, common={}))) == kept == compacted(kept)
+    assert parse(json.loads(record_text(kept, beside={}))) == kept == compacted(kept)
 
 
 @given(st.data())
@@ -131,14 +135,20 @@ def test_another_order_of_tasks_stands_in_the_record_itself(large, board):
     board(large())
     other = large(seed=1, tasks=TASKS[::-1], order="order2", run="toy_mofo_tiny_order2_s1_0123abcd")
     path = board(other)
-    assert json.loads(path.read_text())[MARK_COMMON] == ["board", "ceilings"]
+    named = json.loads(path.read_text())[MARK_COMMON]
+    assert [name for name in PARTS if name not in named] == [
+        "tasks",
+        "overlap",
+        "provenance.python",
+        "provenance.platform",
+    ]
     assert read_record(path).tasks == tuple(TASKS[::-1])
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({MARK: 2}, "is of form 2"),
+        ({MARK: 3}, "is of form 3"),
         ({"scores": 3}, "shorthand cannot be read"),
         ({"scores": {"strict": [], "gain": [[1]]}}, "is no valid record"),
         ({"method": None}, "shorthand cannot be read"),
@@ -148,7 +158,7 @@ def test_another_order_of_tasks_stands_in_the_record_itself(large, board):
         ({"digest": None}, None),
         ({"digest": 1}, "changed after it was written"),
         ({MARK_COMMON: 1}, "does not hold what records beside it have in common"),
-        ({MARK_COMMON: [[]]}, "shorthand cannot be read"),
+        ({MARK_COMMON: [[]]}, "does not hold what records beside it have in common"),
     ],
     ids=str,
 )
@@ -176,10 +186,10 @@ def test_a_fold_tells_tables_apart(large):
 
 
 def test_of_a_methods_long_notes_boards_keep_a_hash(large):
-    table = {"title": "use", "columns": ["1"], "rows": [{"name": f"own/{n}", "values": [n / 8]} for n in range(40)]}
+    table = {"title": "use", "columns": ["1"], "rows": [{"name": f"own/{n}", "values": [n / 4]} for n in range(40)]}
     notes = {"replay": {"examples": 256, "indices": list(range(300)), DRAWN: table}, "engines": ["greedy"]}
     kept = compacted(large().model_copy(update={"notes": notes}))
-    told = {"sha256": digest(notes["replay"]["indices"]), "characters": len(json.dumps(notes["replay"]["indices"]))}
+    told = {"sha256": digest(notes["replay"]["indices"])[:12]}
     assert kept.notes == {"replay": {"examples": 256, "indices": told, DRAWN: table}, "engines": ["greedy"]}
     assert utilisation_of(kept.notes["replay"])[0] is not None, "what is drawn stays"
     assert compacted(kept) == kept
