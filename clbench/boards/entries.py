@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from clbench.base.hashing import digest
 from clbench.boards.signatures import Tier, content_hash
+from clbench.runs.boardcopy.shorthand import SCORE_DIGITS
 from clbench.runs.record import Record, Role
-from clbench.runs.shorthand import SCORE_DIGITS
 
 PAIRED_BOUNDS = ("single", "joint")
 

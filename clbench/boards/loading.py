@@ -20,7 +20,7 @@ from clbench.boards.index import Index, Known, Stamp
 from clbench.boards.signatures import best
 from clbench.boards.values import Bounds, Values
 from clbench.metrics.summaries import SummarySpec
-from clbench.runs.common import BOARD_FILE
+from clbench.runs.boardcopy.common import BOARD_FILE
 from clbench.runs.record import Board, Record, read_record, slug
 from clbench.spec.stream import resolve
 from clbench.spec.taskfiles import Catalog

@@ -18,7 +18,7 @@ from clbench.boards import leaderboard
 from clbench.engine.fixed import modules_of
 from clbench.evaluation.draft import is_tidy, tidy
 from clbench.plugins.registry import Registry
-from clbench.runs import compact
+from clbench.runs.boardcopy import compact
 from clbench.runs.record import Record, read_record, record_path
 from clbench.runs.runconfig import RunConfig
 from clbench.runs.rundir import RunDir

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clbench.base.errors import pydantic_line
-from clbench.runs.compact import DRAWN as KEY
+from clbench.runs.boardcopy.compact import DRAWN as KEY
 
 LEVELS = 3
 Number = Annotated[float, Field(allow_inf_nan=False)]

@@ -1,7 +1,7 @@
 """The result record: what a finished run leaves for boards, checked whenever it is read.
 
 A run's directory keeps it in full, `leaderboards/results/<board>/<method>/<run-id>.json` in the compact form
-(`clbench.runs.compact`).
+(`clbench.runs.boardcopy.compact`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clbench.base.errors import RecordError, pydantic_line
 from clbench.base.hashing import digest
 from clbench.base.text import terminal
 from clbench.metrics.matrix import ResultMatrix
-from clbench.runs import common, shorthand
+from clbench.runs.boardcopy import common, shorthand
 from clbench.runs.recordparts import Ceiling, Change, Costs, Fold, FootprintPart, OverlapPart, Part
 from clbench.runs.strict import (
     MAX_BYTES,

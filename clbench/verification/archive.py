@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clbench.base import atomic
 from clbench.base.errors import RecordError
-from clbench.runs.compact import compacted
+from clbench.runs.boardcopy.compact import compacted
 from clbench.runs.record import read_record
 from clbench.runs.rundir import RunDir
 

@@ -18,7 +18,7 @@ from clbench.base.errors import FileError, RecordError, pydantic_line
 from clbench.base.hashing import file_digest
 from clbench.boards import signatures
 from clbench.boards.loading import judge
-from clbench.runs import compact
+from clbench.runs.boardcopy import compact
 from clbench.runs.record import Part
 from clbench.runs.rundir import RunDir
 from clbench.runs.strict import Hash

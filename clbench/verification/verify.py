@@ -22,7 +22,7 @@ from clbench.boards.consistency import contradictions
 from clbench.boards.probechange import probe_changes
 from clbench.boards.rescore import Rescored, rescore
 from clbench.data.sources import data_hash
-from clbench.runs.compact import compacted
+from clbench.runs.boardcopy.compact import compacted
 from clbench.runs.predictions import file_hashes, read
 from clbench.runs.record import Record, read_record
 from clbench.runs.recordparts import Change, Fold, Part

@@ -10,7 +10,7 @@ import pytest
 from clbench.boards.consistency import contradictions
 from clbench.boards.leaderboard import update
 from clbench.metrics.summaries import SUMMARIES
-from clbench.runs.compact import compacted, save
+from clbench.runs.boardcopy.compact import compacted, save
 from clbench.runs.record import read_record
 
 ROOT = Path(__file__).parents[2]

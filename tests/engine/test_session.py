@@ -16,7 +16,7 @@ from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
 from clbench.plans.plan import of_request
 from clbench.plugins.registry import registry
-from clbench.runs import compact
+from clbench.runs.boardcopy import compact
 from clbench.runs.record import read_record
 
 

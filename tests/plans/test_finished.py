@@ -17,7 +17,7 @@ from clbench.plans.plan import of_file, of_request
 from clbench.plans.standing import standing
 from clbench.plans.working import Worker
 from clbench.plugins.registry import registry
-from clbench.runs import compact
+from clbench.runs.boardcopy import compact
 from clbench.runs.record import read_record
 from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.spec.plan import PlanFile

@@ -11,12 +11,12 @@ from records import TASKS, changes, numbers
 from clbench.base.errors import RecordError
 from clbench.base.hashing import digest
 from clbench.report.notes import utilisation_of
-from clbench.runs.common import BOARD_FILE, PARTS
-from clbench.runs.common import MARK as MARK_COMMON
-from clbench.runs.compact import DRAWN, compacted, record_text, save
+from clbench.runs.boardcopy.common import BOARD_FILE, PARTS
+from clbench.runs.boardcopy.common import MARK as MARK_COMMON
+from clbench.runs.boardcopy.compact import DRAWN, compacted, record_text, save
+from clbench.runs.boardcopy.shorthand import MARK, long, short
 from clbench.runs.record import Record, parse, read_record
 from clbench.runs.recordparts import Fold
-from clbench.runs.shorthand import MARK, long, short
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def pack(wanted: Wanted) -> None:
     """Write a run's archive beside its record on the board, signed by whoever reports it."""
     from clbench.boards import signatures
     from clbench.cli.shared import output
-    from clbench.runs import compact
+    from clbench.runs.boardcopy import compact
     from clbench.runs.rundir import find_run
     from clbench.verification import archive
     from clbench.verification.verify import finished

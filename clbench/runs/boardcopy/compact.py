@@ -15,10 +15,10 @@ from typing import Any
 from clbench.base import atomic
 from clbench.base.hashing import digest
 from clbench.base.jsontext import json_text
-from clbench.runs.common import BOARD_FILE, apart, common, shared
+from clbench.runs.boardcopy.common import BOARD_FILE, apart, common, shared
+from clbench.runs.boardcopy.shorthand import ERROR_DIGITS, SCORE_DIGITS, short
 from clbench.runs.record import MethodPart, Record, parse
 from clbench.runs.recordparts import Fold
-from clbench.runs.shorthand import ERROR_DIGITS, SCORE_DIGITS, short
 
 HASH_DIGITS = 12  # of hashes that tell two versions of a file or package apart
 DRIFT_DIGITS, NOTE_DIGITS = 4, 3  # significant ones of what was measured besides

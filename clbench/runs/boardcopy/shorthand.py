@@ -1,6 +1,6 @@
 """A record's JSON written shorter: what follows from the rest of it is left out, and nothing is lost. Pure.
 
-`short` and `long` are each other's inverse where the content allows it; who writes tries (`clbench.runs.compact`).
+`short` and `long` are each other's inverse where the content allows it; who writes tries (`compact`).
 
 - A method's options are those that are not its defaults.
 - Lenient scores are what they add to strict ones.
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clbench.metrics.uncertainty import binomial_error
-from clbench.runs.common import same
+from clbench.runs.boardcopy.common import same
 
 SCORE_DIGITS, ERROR_DIGITS = 6, 4  # decimals of a compact record's scores and standard errors
 MARK = "shorthand"
