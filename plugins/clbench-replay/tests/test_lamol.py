@@ -106,6 +106,15 @@ def test_the_past_is_asked_for_by_its_number_and_trained_on_in_both_ways(trainer
     assert method.footprint().stored_bytes == 0
 
 
+def test_a_task_of_which_nothing_was_written_is_named(trainer, monkeypatch):
+    run, method = trainer.run, Lamol(LamolOptions(share=0.5))
+    written(monkeypatch, run, ["nothing"])
+    method.after_experience(run, *learn(method, run, 1))
+    learn(method, run, 2)
+    told = "of what the model wrote nothing is a record, so nothing of it is rehearsed"
+    assert run.warnings == {f"lamol: {TASKS[0]}: {told}": 1}
+
+
 def test_state_is_complete(trainer, monkeypatch):
     run, straight, resumed = trainer.run, Lamol(LamolOptions()), Lamol(LamolOptions())
     written(monkeypatch, run, [f"Repeat.\n{one}\nAgain:[ANS]{one}" for one in "uvw"])

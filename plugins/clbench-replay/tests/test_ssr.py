@@ -132,3 +132,12 @@ def test_written_answers_are_kept_as_they_are(trainer, monkeypatch):
 def test_one_shot_does_not_tell_where_an_answer_begins():
     with pytest.raises(ValidationError, match="at least 2"):
         SsrOptions(answers="written", shots=1)
+
+
+def test_a_task_of_which_nothing_can_be_made_is_named(trainer, monkeypatch):
+    run, method = trainer.run, Ssr(SsrOptions(size=4, ratio=1))
+    written(monkeypatch, run, ["no record"])
+    learn(method, run, 1, 2, 3)
+    told = "of what the model wrote nothing is a new record, so nothing of it is rehearsed"
+    assert run.warnings == {f"ssr: {TASKS[0]}: {told}": 2, f"ssr: {TASKS[1]}: {told}": 1}
+    assert method.batch_data(run, examples(4)) == examples(4)

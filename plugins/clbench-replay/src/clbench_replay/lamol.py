@@ -61,6 +61,8 @@ class Lamol(Method):
             self._made = [one for task in self._learned for one in self._written(run, task, number)]
             told = {task: sum(one.task == task for one in self._made) for task in self._learned}
             run.note("lamol", {"asked": number, "made": told, **self._counts})
+            for task in (one for one, made in told.items() if number and not made):
+                run.warn(f"lamol: {task}: of what the model wrote nothing is a record, so nothing of it is rehearsed")
         return data
 
     def _written(self, run: Run, task: str, number: int) -> list[Example]:

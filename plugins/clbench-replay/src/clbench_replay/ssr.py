@@ -80,6 +80,8 @@ class Ssr(Method):
                 self._made[task] = self._written(run, task, shots)
             if self.options.answers == "refined":
                 self._made[task] = self._answered(run, self._made[task])
+            if not self._made[task]:
+                run.warn(f"ssr: {task}: of what the model wrote nothing is a new record, so nothing of it is rehearsed")
         if self._shots:
             run.note("ssr", {"made": {task: len(found) for task, found in self._made.items()}, **self._counts})
 
