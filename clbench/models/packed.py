@@ -70,11 +70,12 @@ def install(model: Any) -> None:
     """Have a model's attention keep packed texts apart, where it is sdpa by the interface."""
     if _kind(model) != "sdpa":
         return
+    import torch
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    for name in (NAME, MASKLESS):
-        ALL_ATTENTION_FUNCTIONS.register(name, attend)
+    for name in (NAME, MASKLESS):  # where blocks are compiled, attention is not: it asks how long texts are
+        ALL_ATTENTION_FUNCTIONS.register(name, torch.compiler.disable(attend))
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
     model.set_attn_implementation(NAME)
 

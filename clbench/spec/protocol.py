@@ -140,6 +140,8 @@ class Runtime(Frozen):
             on a sample that its answers are the model's own, else the next takes its place. `auto`: `greedy`, `hf`.
         drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
         gradient_checkpointing: trade a second forward pass for activation memory.
+        compile: whether the model's blocks are compiled (`torch.compile`) for the passes that make a gradient; takes a
+            minute or more at the first of them, and a compiler: a C++ one on a CPU, Triton on a GPU.
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
             Every boundary between tasks is saved too.
         checkpoint_steps: optimizer steps between two checkpoints, instead of `checkpoint_seconds`.
@@ -159,6 +161,7 @@ class Runtime(Frozen):
     engine: Literal["auto", "greedy", "hf", "continuous", "vllm"] = "auto"
     drift: bool = True
     gradient_checkpointing: bool = False
+    compile: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int | None = Field(default=None, ge=1)
     background_saving: bool = True

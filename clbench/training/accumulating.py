@@ -16,6 +16,7 @@ import torch
 from clbench.data.batches import NO_LIMIT
 from clbench.data.tokenising import Encoded
 from clbench.models import memory
+from clbench.models.compiling import Compiled
 from clbench.training.batching import Batching, Form
 from clbench.training.losses import autocast, forward
 
@@ -37,6 +38,7 @@ class Accumulator:
         forward_model: the model, perhaps wrapped for several devices.
         room: tokens that memory has room for.
         fits: examples for which it was enough.
+        compiled: the model's blocks, where they are.
     """
 
     accelerator: Accelerator
@@ -46,6 +48,11 @@ class Accumulator:
     forward_model: Any
     room: int = NO_LIMIT
     fits: int = NO_LIMIT
+    compiled: Compiled | None = None
+
+    def __post_init__(self) -> None:
+        if self.batching.runtime.compile:
+            self.compiled = Compiled(self.run.model)
 
     def make_room(self, encoded: Sequence[Encoded]) -> None:
         """Plan for texts as long as these."""
@@ -78,7 +85,7 @@ class Accumulator:
         shares = form.cut(step, rows=rows, rank=self.accelerator.process_index, world=world)
         loss = torch.zeros((), device=self.run.device)
         for number, share in enumerate(shares):
-            with self._no_sync(unless=number == len(shares) - 1):
+            with self._no_sync(unless=number == len(shares) - 1), self._compiled():
                 one = share or [step[0]]
                 loss += self._backward(one, form, scale=world / num_answer, empty=not share, step=len(step))
         return loss
@@ -99,6 +106,9 @@ class Accumulator:
         loss.backward()
         self.run.rows = ()
         return loss.detach()
+
+    def _compiled(self) -> contextlib.AbstractContextManager[Any]:
+        return self.compiled.passing() if self.compiled else contextlib.nullcontext()
 
     def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
         """Devices exchange gradients once a step, after the last pass."""
