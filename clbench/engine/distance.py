@@ -1,4 +1,7 @@
-"""How far a run has come from its base model: in its parameters, and in what it says on each task's test prompts."""
+"""How far a run has come from its base model: in its parameters, and in what it says on each task's test prompts.
+
+The base is loaded again for it, when nothing of training is needed any more; no copy of it is kept while a run trains.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ from clbench.methods.method import evaluating
 from clbench.models import drift, memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
 
     from clbench.data.sources import TaskData
@@ -20,28 +21,29 @@ if TYPE_CHECKING:
 FREE = "--set runtime.drift=false leaves drift out"
 
 
-def measure(fixed: Fixed, moving: Moving, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+def measure(fixed: Fixed, moving: Moving) -> dict[str, Any]:
     """Of the model as it is measured, at the end of a run. The optimizer goes, to make room for the base model.
-
-    Args:
-        fixed: of the run.
-        moving: of the run.
-        weights: of the base model.
 
     Returns:
         What `clbench.models.drift` has; `kl`, KL(base ‖ trained) in nats a token over the sampled test prompts of all
         tasks, None where memory is not enough for two models; and the same by task.
     """
+    import torch
+
     run = moving.stage.run
-    with evaluating(moving.method, run):
-        found = drift.measure(run.model, weights)
     run.optimizer = None
+    by_task: dict[str, Divergence] | None
     try:
-        by_task = _by_task(fixed, moving) if run.step else {}
+        base = fixed.load_model(run.device).model if run.step else run.model
+        by_task = _by_task(fixed, moving, base) if run.step else {}
     except Exception as error:  # hours of training are not lost for it
         if not memory.is_exhausted(error):
             raise
         run.warn(f"drift.kl: memory was not enough for the base model beside the trained one ({FREE})")
+        base, by_task = fixed.load_model(torch.device("cpu")).model, None
+    with evaluating(moving.method, run):
+        found = drift.measure(run.model, drift.plain(base))
+    if by_task is None:
         return {**found, "kl": None}
     return {
         **found,
@@ -50,9 +52,9 @@ def measure(fixed: Fixed, moving: Moving, weights: Mapping[str, torch.Tensor]) -
     }
 
 
-def _by_task(fixed: Fixed, moving: Moving) -> dict[str, Divergence]:
+def _by_task(fixed: Fixed, moving: Moving, model: torch.nn.Module) -> dict[str, Divergence]:
     run, protocol = moving.stage.run, moving.evaluator.protocol
-    base = logits_of(fixed.load_model(run.device).model, protocol=protocol, device=run.device)
+    base = logits_of(model, protocol=protocol, device=run.device)
     tuned = logits_of(run.model, protocol=protocol, device=run.device)
 
     def apart(data: TaskData) -> Divergence:

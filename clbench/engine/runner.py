@@ -32,7 +32,7 @@ from clbench.evaluation.guards import Guards
 from clbench.forecast.holding import refuse_what_cannot_fit
 from clbench.methods.episodes import Episode, episodes, num_phases
 from clbench.methods.method import evaluating
-from clbench.models import device, drift
+from clbench.models import device
 from clbench.models.loading import add_end
 from clbench.models.measured import MEASURED, save_weights
 from clbench.parallel import processes
@@ -199,7 +199,6 @@ class Runner:
             on_row=fixed.checkpointer.wait,
             base=self.base_row,
         )
-        self.base_weights = drift.snapshot(loaded.model) if config.runtime.drift else {}
         device.reset_peak_memory(self.devices.device)
         guards = Guards(config, evaluator)
         return Moving(self._stage(method, loaded, evaluator), evaluator, scores, guards)
@@ -338,7 +337,7 @@ class Runner:
             evaluator=moving.evaluator,
             scores=moving.scores,
             seconds=moving.clock.now(),
-            drift=measure(fixed, moving, self.base_weights) if self.base_weights else {},
+            drift=measure(fixed, moving) if fixed.config.runtime.drift else {},
             peak_memory=peak,
             ceilings=self.ceilings,
             provenance=fixed.provenance,

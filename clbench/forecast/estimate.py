@@ -40,8 +40,8 @@ class Estimate:
         activation_bytes: of one micro-batch of the longest texts, about; where that is not free, micro-batches are
             smaller.
         logits_bytes: of one micro-batch of the longest answers, fp32, which are held a chunk at a time.
-        drift_bytes: of the base weights that are kept to measure drift, and of the base model that is loaded again at
-            the end (`runtime.drift=false`: none).
+        drift_bytes: of the base model that is loaded again at the end, when the optimizer is gone
+            (`runtime.drift=false`: none).
         checkpoint_bytes: on disk, of each of the two that are kept: weights and moments that are trained, without what
             a method remembers.
         copy_bytes: of main memory, for the copy of a state that is written in the background
@@ -74,7 +74,7 @@ def held_by(config: RunConfig) -> dict[str, int]:
         "gradient_bytes": held.gradients,
         "moment_bytes": held.moments,
         "state_bytes": held.total,
-        "drift_bytes": 2 * held.weights if drift else 0,
+        "drift_bytes": held.weights if drift else 0,
         "checkpoint_bytes": saved,
         "copy_bytes": saved if config.runtime.background_saving else 0,
     }

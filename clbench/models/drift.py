@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 PART = 2**22  # entries
 
 
+def plain(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """All parameters as they stand in a model, tied ones once, without those that are quantised and so never move."""
+    return {name: p.detach() for name, p in model.named_parameters() if is_plain(p)}
+
+
 def snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of all parameters in main memory, tied ones once, without those that are quantised and so never move."""
-    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if is_plain(p)}
+    """A copy of them in main memory."""
+    return {name: p.to("cpu", copy=True) for name, p in plain(model).items()}
 
 
 def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[str, Any]:
@@ -35,7 +40,8 @@ def measure(model: torch.nn.Module, base: Mapping[str, torch.Tensor]) -> dict[st
         start = base.get(name.replace(".base_layer.", "."))  # an adapter wraps a layer under this name
         if start is None:
             continue
-        change = parameter.detach().to("cpu", torch.float32) - start.float()
+        start = start.to("cpu", torch.float32)
+        change = parameter.detach().to("cpu", torch.float32) - start
         block = sums.setdefault(block_of(name), [0.0, 0.0])
         block[0] += _squares(change)
         block[1] += _squares(start)

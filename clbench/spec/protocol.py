@@ -138,7 +138,7 @@ class Runtime(Frozen):
         engine: who writes greedy answers: `greedy`, clbench's own decoding; `hf`, transformers' `generate`;
             `continuous`, transformers' continuous batching, on a GPU; `vllm`, where it is installed. Each shows
             on a sample that its answers are the model's own, else the next takes its place. `auto`: `greedy`, `hf`.
-        drift: whether to measure how far parameters move; keeps a copy of the base weights in main memory.
+        drift: whether to measure how far parameters and answers move; loads the base model again at the end.
         gradient_checkpointing: trade a second forward pass for activation memory.
         compile: whether the model's blocks are compiled (`torch.compile`) for the passes that make a gradient; takes a
             minute or more at the first of them, and a compiler: a C++ one on a CPU, Triton on a GPU.

@@ -41,6 +41,7 @@ def carry_out(stream, model, home, method, **changes):
 def shared(mode):
     """As `accelerate launch` would have it."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))  # else accelerate sets it, and says so
         if mode == "parts":
             patch.setenv("ACCELERATE_USE_FSDP", "true")
         yield patch
