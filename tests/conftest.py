@@ -22,6 +22,15 @@ PACKAGES = Path(__file__).parent / "data_plugins"
 SWITCHES = ("CLBENCH_DISABLE_PLUGINS", "CLBENCH_STRICT_PLUGINS", "CLBENCH_TRACE_PLUGINS")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of a minute each are run when they are asked for; those that kill processes with their campaign, too."""
+    skip = pytest.mark.skip(reason="takes a minute: CLBENCH_LONG=1 runs it (tox -e long)")
+    for item in items:
+        asked = "CLBENCH_LONG" in os.environ or ("CLBENCH_FAULTS" in os.environ and item.get_closest_marker("faults"))
+        if item.get_closest_marker("long") and not asked:
+            item.add_marker(skip)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_folder(tmp_path_factory):
     """What serves all projects of a user is not touched where no test gives a home."""

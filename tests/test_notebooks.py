@@ -51,7 +51,9 @@ def test_they_are_stored_without_outputs_and_begin_with_one_line_that_installs(n
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name != "first-run.ipynb" else []) for name in NAMES]
+)
 def test_a_notebook_runs_from_a_fresh_kernel(name, jupyter):
     notebook = read(name)
     NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute()
@@ -107,6 +109,7 @@ def wait_for(folder, kind):
     raise AssertionError(f"no {kind!r}")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_cell_that_is_interrupted_and_run_again_ends_as_if_it_had_not_been(kernel, llama, tmp_path, monkeypatch):
     stream = small.write_stream(tmp_path / "stream", tasks=small.STREAM_TASKS[:2], epochs=400)

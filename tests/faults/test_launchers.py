@@ -110,7 +110,15 @@ def is_there(process):
 
 @pytest.mark.faults
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.long),
+    ],
+    ids=lambda one: one.name,
+)
 def test_processes_end_with_the_one_that_began_them(plan, alone, tmp_path, process_env, number):
     child = start(plan, tmp_path, process_env, "--launcher", "local:2")
     workers = workers_of(tmp_path)
@@ -133,6 +141,7 @@ def test_processes_end_with_the_one_that_began_them(plan, alone, tmp_path, proce
     assert nursery.results(tmp_path) == alone
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.slow
 def test_a_ray_cluster_of_two_workers_of_which_one_is_killed(plan, alone, tmp_path, process_env):
@@ -141,6 +150,7 @@ def test_a_ray_cluster_of_two_workers_of_which_one_is_killed(plan, alone, tmp_pa
     assert nursery.results(tmp_path) == alone
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.slow
 def test_jobs_by_submitit(plan, alone, tmp_path, process_env):

@@ -141,6 +141,7 @@ def test_a_copy_in_main_memory_is_the_state_when_it_was_made():
     assert room.bytes.is_pinned() == GPU
 
 
+@pytest.mark.long
 def test_one_process_of_a_launcher_is_as_none(stream, llama, tmp_path):
     given = {"stream": str(stream), "model": str(llama)}
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1", __file__]

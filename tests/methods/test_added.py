@@ -60,7 +60,7 @@ def test_the_optimizer_trains_what_was_added_and_the_schedule_scales_it(llama):
         trainer.run.add_parameters({"own.bias": torch.zeros(4)})
 
 
-@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize("reset", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_killed_and_taken_up_it_ends_as_if_nothing_had_been(lab, monkeypatch, reset):
     monkeypatch.setitem(trial.world.PROTOCOL, "reset_optimizer", reset)
     choice = lab.composition("biases")

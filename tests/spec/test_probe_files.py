@@ -403,6 +403,7 @@ def test_an_oracle_is_right_and_a_constant_answer_as_often_as_it_is(name, real_d
     assert strict(name, examples, [f" {said}\n"] * len(examples)) == pytest.approx(rate, abs=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.data
 @pytest.mark.slow
 def test_humaneval_is_solved_by_its_solutions_and_by_nothing_else(real_data, monkeypatch):

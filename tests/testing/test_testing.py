@@ -102,6 +102,7 @@ def failed(outcomes):
     return {one.name: one.reason for one in outcomes if one.status == "failed"}
 
 
+@pytest.mark.long
 def test_an_honest_third_party_conforms():
     outcomes = testing.check("anchor", identity={"anchor.strength": 0}, registry=LAB)
     assert failed(outcomes) == {"light": outcomes[1].reason}
@@ -166,6 +167,7 @@ class Often(Method):
         return list(data) * 4
 
 
+@pytest.mark.long
 def test_rounding_that_many_steps_amplify_is_no_fault():
     lab = small.registry_with(MethodSpec("often", f"{__name__}:Often", "for a test", frozenset({"edits_data"})))
     (outcome,) = testing.check("often", registry=lab, properties=["accumulates"])
