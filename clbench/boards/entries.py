@@ -37,7 +37,8 @@ class Entry:
         trained: whether the model was trained at all.
         result: hash of R and of its method's regime.
         probed: measured cells of probes.
-        files: row and beginning of the hash of each file of predictions after the base model's, with blanks between.
+        files: row and beginning of the hash of each file of predictions that differs from the row before's, with blanks
+            between.
         last: last row of R in the ranking role, of a bound that others are measured against.
         numbers: by column key.
         notes: what the board says below its tables.
@@ -79,7 +80,7 @@ def entry_of(record: Record, *, path: str, numbers: Mapping[str, float | None]) 
         trained=method.regime != "frozen",
         result=digest([method.regime, _rounded(record)]),
         probed=sum(cell is not None for cells in record.probes.values() for cell in cells),
-        files=" ".join(mark for mark in record.fold.marks() if not mark.startswith("00")) if record.fold else "",
+        files=" ".join(record.fold.changed()) if record.fold else "",
         last=last_row(record),
         numbers=numbers,
         notes=notes_of(record),

@@ -153,7 +153,11 @@ class Fold(Part):
         """How many files a row has."""
         return len(self.rows.get(f"{row:02d}", "")) // _KEPT
 
-    def marks(self) -> Iterator[str]:
-        """Row and digits of each file."""
-        for row, digits in self.rows.items():
-            yield from (row + digits[at : at + _KEPT] for at in range(0, len(digits), _KEPT))
+    def changed(self) -> Iterator[str]:
+        """Row and digits of each file that is none of the row's before: what training has changed of the answers."""
+        before: set[str] | None = None
+        for row, text in sorted(self.rows.items()):
+            digits = [text[at : at + _KEPT] for at in range(0, len(text), _KEPT)]
+            if before is not None:
+                yield from (row + one for one in digits if one not in before)
+            before = set(digits)

@@ -14,12 +14,14 @@ CELLS = [f"predictions/0{row}/toy--{task}.jsonl" for row in range(3) for task in
 
 @pytest.fixture(scope="session")
 def entry(make_record):
-    """A board's entry: `entry("mofo", seed=1, digits="0123ab", …)`, a digit a file of predictions."""
+    """A board's entry: `entry("mofo", seed=1, digits="0123ab", …)`, a digit a file of predictions; `=`: as before."""
 
     def entry(method="mofo", *, digits=None, path=None, **changes):
         seed = changes.get("seed", 0)
         digits = digits or f"00{seed}{seed}{seed}{seed}"
-        files = {name: digit * 64 for name, digit in zip(CELLS, digits, strict=True)}
+        files: dict[str, str] = {}
+        for place, (name, digit) in enumerate(zip(CELLS, digits, strict=True)):
+            files[name] = files[CELLS[place - 2]] if digit == "=" else f"{digit}{name[13]}" * 32
         record = make_record(method, predictions=files, **changes)
         return entry_of(record, path=path or f"{method}/{seed}.json", numbers={})
 
@@ -57,7 +59,9 @@ def test_two_runs_of_one_seed_and_order_with_other_scores_are_named(entry):
     ("digits", "reason"),
     [
         ("000000", "has the predictions of toy_mofo_s0_order1, so it is no further run; remove it"),
-        ("000001", "is no further run: 3 of its 4 files of predictions are those of toy_mofo_s0_order1; remove it"),
+        ("000001", None),  # some answers change alike by chance
+        ("00====", None),  # hardly trained: nothing has changed
+        ("0000==", "has the predictions of toy_mofo_s0_order1, so it is no further run; remove it"),
         ("110000", "has the predictions of toy_mofo_s0_order1, so it is no further run; remove it"),
         ("000011", None),
         ("001111", None),

@@ -61,11 +61,15 @@ def test_a_full_and_a_compact_record_of_one_run_are_one_run(large, boards, make_
 
 def test_another_runs_predictions_are_found_by_their_fold(large, boards):
     first, names = large(), list(large().predictions)
-    most = {name: first.predictions[name] if place < 60 else f"{place:064x}" for place, name in enumerate(names)}
+    most = {
+        name: first.predictions[name] if place < 80 else f"{place:03x}" + "0" * 61 for place, name in enumerate(names)
+    }
     done = boards.compact([first, large(seed=1, predictions=most)])
     assert len(done.problems) == 1
-    assert f"files of predictions are those of {first.run}; remove it" in done.problems[0]
-    few = {name: first.predictions[name] if place < 40 else f"{place:064x}" for place, name in enumerate(names)}
+    assert f"files of predictions that it changed are those of {first.run}; remove it" in done.problems[0]
+    few = {
+        name: first.predictions[name] if place < 50 else f"{place:03x}" + "0" * 61 for place, name in enumerate(names)
+    }
     assert boards.compact([first, large(seed=1, predictions=few)]).problems == []
 
 
