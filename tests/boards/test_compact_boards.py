@@ -60,17 +60,17 @@ def test_a_full_and_a_compact_record_of_one_run_are_one_run(large, boards, make_
 
 
 def test_another_runs_predictions_are_found_by_their_fold(large, boards):
-    first, names = large(), list(large().predictions)
-    most = {
-        name: first.predictions[name] if place < 80 else f"{place:03x}" + "0" * 61 for place, name in enumerate(names)
-    }
-    done = boards.compact([first, large(seed=1, predictions=most)])
+    first = large()
+
+    def taken(number):
+        """Another seed's run with so many of the first one's files."""
+        files = {name: f"{place:03x}" + "0" * 61 for place, name in enumerate(first.predictions)}
+        return large(seed=1, predictions={**files, **dict([*first.predictions.items()][:number])})
+
+    done = boards.compact([first, taken(80)])
     assert len(done.problems) == 1
     assert f"files of predictions that it changed are those of {first.run}; remove it" in done.problems[0]
-    few = {
-        name: first.predictions[name] if place < 50 else f"{place:03x}" + "0" * 61 for place, name in enumerate(names)
-    }
-    assert boards.compact([first, large(seed=1, predictions=few)]).problems == []
+    assert boards.compact([first, taken(50)]).problems == []
 
 
 def test_a_changed_digit_in_a_record_is_a_problem(large, boards):
