@@ -87,6 +87,7 @@ def test_where_torch_cannot_compile_that_is_one_line(llama, monkeypatch):
     torch._dynamo.reset()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler, which torch compiles with on a CPU")
 def test_what_torch_makes_of_the_blocks_is_the_same_to_rounding(llama):
