@@ -103,11 +103,12 @@ def against(record: Record, path: Path) -> str | None:
         before = read_record(path)
     except RecordError:
         return None
-    now = compact.compacted(record)
-    if (now.scores, now.fold) == (compact.compacted(before).scores, before.fold):
+    now, then = compact.compacted(record), compact.compacted(before)
+    if (now.scores, now.fold) == (then.scores, then.fold):
         return f"{record.run} made again: scores and predictions are those of its record on the board"
-    where = before.provenance.get("arithmetic", {})
-    made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in where.items()) or "where, it does not say"
+    where = before.provenance.get("arithmetic")
+    parts = where.items() if isinstance(where, Mapping) else ()
+    made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parts) or "where, it does not say"
     return f"{record.run} made again: scores or predictions are not those of its record on the board ({made})"
 
 

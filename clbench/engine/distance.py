@@ -32,15 +32,19 @@ def measure(fixed: Fixed, moving: Moving) -> dict[str, Any]:
 
     run = moving.stage.run
     run.optimizer = None
-    by_task: dict[str, Divergence] | None
+    base: torch.nn.Module = run.model
+    by_task: dict[str, Divergence] | None = {}
     try:
-        base = fixed.load_model(run.device).model if run.step else run.model
-        by_task = _by_task(fixed, moving, base) if run.step else {}
+        if run.step:
+            base = fixed.load_model(run.device).model
+            by_task = _by_task(fixed, moving, base)
     except Exception as error:  # hours of training are not lost for it
         if not memory.is_exhausted(error):
             raise
         run.warn(f"drift.kl: memory was not enough for the base model beside the trained one ({FREE})")
-        base, by_task = fixed.load_model(torch.device("cpu")).model, None
+        base, by_task = run.model, None
+    if by_task is None:  # here what was too large is gone
+        base = fixed.load_model(torch.device("cpu")).model
     with evaluating(moving.method, run):
         found = drift.measure(run.model, drift.plain(base))
     if by_task is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import seeding
+from clbench.base.errors import OptionError
 from clbench.base.hashing import digest
 from clbench.base.progress import Progress
 from clbench.engine.resume import StopSignal
@@ -158,4 +159,6 @@ def find_devices(config: RunConfig) -> Devices:
     sharded = str(accelerator.distributed_type).endswith("FSDP")
     specs = [entry.spec for entry in config.choice.entries]
     check_sharing(specs, config.plan.protocol, processes=accelerator.num_processes, in_parts=sharded)
+    if config.runtime.compile and accelerator.num_processes > 1:
+        raise OptionError("runtime.compile: is for one process, as it was never tried in several; leave it out")
     return Devices(accelerator, sharded)

@@ -31,7 +31,7 @@ class Compiled:
     """
 
     model: torch.nn.Module
-    forwards: dict[torch.nn.Module, Any] = field(default_factory=dict)
+    forwards: dict[torch.nn.Module, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is compiled yet, and nothing of the model changed.

@@ -156,7 +156,8 @@ class Fold(Part):
     def changed(self) -> Iterator[str]:
         """Row and digits of each file that is none of the row's before: what training has changed of the answers."""
         before: set[str] | None = None
-        for row, text in sorted(self.rows.items()):
+        for row in sorted(self.rows, key=int):
+            text = self.rows[row]
             digits = [text[at : at + _KEPT] for at in range(0, len(text), _KEPT)]
             if before is not None:
                 yield from (row + one for one in digits if one not in before)

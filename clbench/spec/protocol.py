@@ -140,8 +140,8 @@ class Runtime(Frozen):
             on a sample that its answers are the model's own, else the next takes its place. `auto`: `greedy`, `hf`.
         drift: whether to measure how far parameters and answers move; loads the base model again at the end.
         gradient_checkpointing: trade a second forward pass for activation memory.
-        compile: whether the model's blocks are compiled (`torch.compile`) for the passes that make a gradient; takes a
-            minute or more at the first of them, and a compiler: a C++ one on a CPU, Triton on a GPU.
+        compile: whether the model's blocks are compiled (`torch.compile`) for the passes that make a gradient, in one
+            process; takes 20 seconds or more at the first of them, and a compiler: C++ on a CPU, Triton on a GPU.
         checkpoint_seconds: time between two checkpoints inside a task; longer where saving takes over 2.5 % of it.
             Every boundary between tasks is saved too.
         checkpoint_steps: optimizer steps between two checkpoints, instead of `checkpoint_seconds`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -38,6 +38,8 @@ class Accumulator:
         forward_model: the model, perhaps wrapped for several devices.
         room: tokens that memory has room for.
         fits: examples for which it was enough.
+
+    Attributes:
         compiled: the model's blocks, where they are.
     """
 
@@ -48,7 +50,7 @@ class Accumulator:
     forward_model: Any
     room: int = NO_LIMIT
     fits: int = NO_LIMIT
-    compiled: Compiled | None = None
+    compiled: Compiled | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.batching.runtime.compile:

@@ -1,15 +1,18 @@
 """One request: everything checked first, then run by run, each with its row before the next begins."""
 
+import dataclasses
 import os
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import small
 from probing import write_choice
 
-from clbench.base.errors import ClbenchError, RunError
+from clbench.base.errors import ClbenchError, OptionError, RunError
 from clbench.engine.carrying import against
+from clbench.engine.fixed import find_devices
 from clbench.engine.proberequest import ProbeRequest
 from clbench.engine.session import prepare
 from clbench.methods.method import Method
@@ -18,6 +21,7 @@ from clbench.plans.plan import of_request
 from clbench.plugins.registry import registry
 from clbench.runs.boardcopy import compact
 from clbench.runs.record import read_record
+from clbench.spec.protocol import Runtime
 
 
 @pytest.fixture
@@ -215,5 +219,17 @@ def test_a_command_runs_what_it_asks_for_though_a_board_has_it_and_says_whether_
     compact.save(first.record.model_copy(update={"scores": scores}), path)
     said = against(again.record, path)
     assert "are not those of its record on the board (cpu capability" in said
+    odd = first.record.model_copy(update={"scores": scores, "provenance": {"arithmetic": "unknown"}})
+    compact.save(odd, path)
+    assert "(where, it does not say)" in against(again.record, path)
     path.write_text("{}")
     assert against(again.record, path) is None
+
+
+def test_compiling_in_several_processes_is_refused_before_a_model_is_loaded(stream, llama, home, monkeypatch):
+    several = SimpleNamespace(distributed_type="MULTI_CPU", num_processes=2)
+    monkeypatch.setattr("clbench.models.device.make_accelerator", lambda device: several)
+    (config,) = prepare(small.make_request(stream, "sequential", model=llama, home=home), registry())
+    assert find_devices(config).accelerator is several
+    with pytest.raises(OptionError, match=r"runtime\.compile: is for one process"):
+        find_devices(dataclasses.replace(config, runtime=Runtime(compile=True)))

@@ -244,6 +244,22 @@ def test_the_picture_has_the_means_and_reads_on_dark_pages(boards, tmp_path):
         assert [one.get("class") for one in panel.iter(f"{space}rect")].count("learned") == 2
 
 
+def test_the_same_experiment_under_another_name_is_one_row_of_the_readme(boards, save, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- clbench:begin -->\n<!-- clbench:end -->\n", encoding="utf-8")
+
+    def part():
+        return study(boards).files(tmp_path / "study.md", readme=readme)[readme]
+
+    before = part()
+    for seed, final in enumerate(FINAL["hft"]):
+        save("hft", seed, final, rate=1e-3)  # the protocol's, said again
+    again = part()
+    assert again.count("| hft") == before.count("| hft") == 1
+    assert "Of 7 rows of" in before
+    assert "Of 7 rows of" in again
+
+
 def test_the_command_prints_or_writes(boards, call, monkeypatch, tmp_path, home):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(PLAN), encoding="utf-8")

@@ -180,6 +180,8 @@ def test_a_fold_tells_tables_apart(large):
     assert Fold.of(dict(reversed(table.items()))) == fold
     assert [fold.count(row) for row in range(10)] == [10] * 9 + [0]
     assert len(list(fold.changed())) == len(table) - fold.count(0)
+    many = fold.model_copy(update={"rows": {"11": "aaa", "100": "bbb", "12": "aaa", "99": "ccc"}})
+    assert [*many.changed()] == ["99ccc", "100bbb"], "rows by number"
     still = fold.model_copy(update={"rows": {**fold.rows, "02": fold.rows["01"]}})
     assert {one[:2] for one in still.changed()} == {"01", *(f"{row:02d}" for row in range(3, 9))}
     name = next(iter(table))

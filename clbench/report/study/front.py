@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from clbench.base.text import markdown
 from clbench.boards.markdown import table
 from clbench.boards.style import default_style
-from clbench.boards.tables import board_table
+from clbench.boards.tables import TableRow, board_table
 from clbench.boards.values import cell
 from clbench.report.study.evidence import Evidence
 from clbench.report.study.tables import COLUMNS
@@ -28,15 +28,22 @@ def front(evidence: Evidence, *, page: str, picture: str | None, besides: Sequen
     found = board_table(
         evidence.board.name, evidence.runs, style=default_style(), summaries=evidence.summaries, metrics=KEYS
     )
+    rows = _apart(found.rows)
     shown = [
         [str(place), markdown(row.method), str(row.n), *(cell(*one) for one in zip(KEYS, row.estimates, strict=True))]
-        for place, row in enumerate(found.rows, 1)
+        for place, row in enumerate(rows, 1)
         if place <= ROWS or row.method.partition(" (")[0] in besides
     ]
     headings = ["", "method", "n", *(COLUMNS[key] for key in KEYS)]
     said = (
-        f"Of {len(found.rows)} rows of `{evidence.board.name}` by OP, mean ± sample standard deviation over n runs; "
-        f"what holds of methods' orderings, with intervals: [{page}]({page})."
+        f"Of {len(rows)} rows of `{evidence.board.name}` that differ, by OP, mean ± sample standard deviation over n "
+        f"runs; what holds of methods' orderings, with intervals: [{page}]({page})."
     )
     image = [f"![R of methods: rows are after each task, columns are tasks and probes]({picture})"] if picture else []
     return "\n\n".join([*image, table(headings, shown, numeric=[one != "method" for one in headings]), said])
+
+
+def _apart(rows: Sequence[TableRow]) -> list[TableRow]:
+    """Without the same experiment of a method again, as where an option says what the protocol says anyway."""
+    found = {(row.method.partition(" (")[0], row.estimates): row for row in reversed(rows)}
+    return [row for row in rows if found[row.method.partition(" (")[0], row.estimates] is row]

@@ -6,6 +6,7 @@ records of a board have in common stands once, in the file `board.json` beside t
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -153,11 +154,11 @@ def _beginning(found: Any) -> Any:
 
 def _own(command: Sequence[Any], method: str) -> list[Any]:
     """A command of several methods without the others."""
-    pairs = [*zip(command, [*command[1:], None], strict=True)]
+    pairs = [*itertools.pairwise(command)]
+    if ("--plugin", method) not in pairs:
+        return [*command]
     others = {place for place, (flag, name) in enumerate(pairs) if flag == "--plugin" and name != method}
-    several = ("--plugin", method) in pairs
-    left = {place for place in range(len(command)) if not several or not {place, place - 1} & others}
-    return [command[place] for place in sorted(left)]
+    return [word for place, word in enumerate(command) if place not in others and place - 1 not in others]
 
 
 def _without_places(command: Sequence[Any]) -> list[Any]:
