@@ -68,6 +68,7 @@ _PUBLIC_ELSEWHERE = {
     "clbench.data.batches": ("IGNORE", "collate", "micro_batches", "right_pad"),
     "clbench.data.records": ("read_examples",),
     "clbench.data.tokenising": ("Encoded", "Encoder"),
+    "clbench.models.bearing.window": ("reserve",),
     "clbench.models.drift": ("block_of",),
     "clbench.models.layers": ("blocks", "feed_forward_layers", "in_every_block", "linear_layers", "within_blocks"),
     "clbench.models.memory": ("room",),

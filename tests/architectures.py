@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.base.errors import ModelError
-from clbench.models import packed
-from clbench.models.checks import check
+from clbench.models.bearing import packed
+from clbench.models.bearing.checks import check
 from clbench.models.loading import describe, load_model
 from clbench.spec.protocol import Runtime
 from clbench.testing import families

@@ -289,8 +289,8 @@ def make_trainer(
     from clbench.evaluation.answering import Trained
     from clbench.evaluation.evaluator import Evaluator
     from clbench.methods.method import Method, Run
+    from clbench.models.bearing.padding import Padding
     from clbench.models.loading import describe, load_model
-    from clbench.models.padding import Padding
     from clbench.plugins.registry import registry
     from clbench.spec.protocol import Protocol, Runtime
     from clbench.spec.task import Task

@@ -64,6 +64,6 @@ def _by_task(fixed: Fixed, moving: Moving, model: torch.nn.Module) -> dict[str, 
     def apart(data: TaskData) -> Divergence:
         told = data.task.name if protocol.task_identity == "given" else None
         with evaluating(moving.method, run, told):
-            return divergence(base, tuned, texts_of(data, moving.evaluator.encoder))
+            return divergence(base, tuned, texts_of(data, moving.evaluator.encoder, run.model))
 
     return {one.task.name: apart(one) for one in fixed.config.data}

@@ -14,7 +14,7 @@ from clbench.engine.resume import StopSignal
 from clbench.methods.methodspec import UNPACKAGED
 from clbench.methods.sharing import check_sharing
 from clbench.models import device, environment
-from clbench.models.checks import check
+from clbench.models.bearing.checks import check
 from clbench.models.loading import load_model
 from clbench.plugins.registry import Registry
 from clbench.runs import provenance

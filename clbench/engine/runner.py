@@ -29,10 +29,12 @@ from clbench.evaluation.baserow import BaseRow
 from clbench.evaluation.ceiling import ceilings, tell
 from clbench.evaluation.draft import drop_drafts, drop_rows, tidy
 from clbench.evaluation.guards import Guards
+from clbench.evaluation.lengths import check_lengths
 from clbench.forecast.holding import refuse_what_cannot_fit
 from clbench.methods.episodes import Episode, episodes, num_phases
 from clbench.methods.method import evaluating
 from clbench.models import device
+from clbench.models.bearing.window import window
 from clbench.models.loading import add_end
 from clbench.models.measured import MEASURED, save_weights
 from clbench.parallel import processes
@@ -162,7 +164,7 @@ class Runner:
     def _begin(self, method: Method, *, fresh: bool) -> Moving:
         """Model, evaluator, scores and the method's stage, as they are before the first step."""
         from clbench.data.tokenising import make_encoder
-        from clbench.evaluation.evaluator import Evaluator, window
+        from clbench.evaluation.evaluator import Evaluator
 
         config, fixed = self.fixed.config, self.fixed
         self.devices = find_devices(config)
@@ -201,7 +203,11 @@ class Runner:
         )
         device.reset_peak_memory(self.devices.device)
         guards = Guards(config, evaluator)
-        return Moving(self._stage(method, loaded, evaluator), evaluator, scores, guards)
+        made = self._stage(method, loaded, evaluator)
+        if told := check_lengths(config, encoder, made.run.model):
+            warnings[told] = 1
+            fixed.say(told)
+        return Moving(made, evaluator, scores, guards)
 
     def _new_method(self) -> Method:
         return self.fixed.config.choice.create(self.fixed.config.options)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.data.formed import spread
 from clbench.methods.asked import asked
+from clbench.models.bearing.window import room
 
 if TYPE_CHECKING:
     import torch
@@ -46,12 +47,18 @@ class Divergence:
     tokens: int
 
 
-def texts_of(data: TaskData, encoder: Encoder) -> list[list[int]]:
-    """Tokens of a sample of prompts; of whole texts where there is nothing to ask, or their loss is measured."""
+def texts_of(data: TaskData, encoder: Encoder, *models: Any) -> list[list[int]]:
+    """Tokens of a sample of prompts; of whole texts where there is nothing to ask, or their loss is measured.
+
+    Args:
+        data: of a probe or task.
+        encoder: text to tokens.
+        models: that are to read them.
+    """
     whole = data.task.measure == "loss"
     some = spread(data.test, RECORDS)
     prompts = [one.prompt + one.answer if whole or not one.prompt else encoder.asked(one) for one in some]
-    return encoder.prompts(prompts, limit=LENGTH)
+    return encoder.prompts(prompts, limit=room(*models, most=LENGTH))
 
 
 def divergence(base: Logits, tuned: Logits, texts: Sequence[Sequence[int]]) -> Divergence:

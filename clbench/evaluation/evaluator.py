@@ -18,8 +18,9 @@ from clbench.evaluation import likelihood
 from clbench.evaluation.engines.choosing import Engines
 from clbench.evaluation.engines.engine import Batch, Place, Written, until_end
 from clbench.models import memory
-from clbench.models.checks import LOOSE
-from clbench.models.padding import Padding
+from clbench.models.bearing.checks import LOOSE
+from clbench.models.bearing.padding import Padding
+from clbench.models.bearing.window import room, window
 from clbench.runs.predictions import Prediction
 from clbench.scoring import choices
 from clbench.training.batching import ROWS
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from clbench.spec.protocol import Protocol, Runtime
 
 CACHE_ERRORS = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
-WINDOW = 2048  # tokens of context, where a model's configuration names none
 WORTH_SHARING, FEW = 64, 8  # tokens that so many prompts begin with alike, as solved examples: they are asked together
 AT_ONCE = 1024  # prompts that an engine is given which makes batches by itself
 
@@ -126,9 +126,9 @@ class Evaluator:
             known: answers from before an interruption; batches that are whole among them are not asked again.
         """
         limit = min(max_new_tokens, window(model) // 2 if probe else self.protocol.max_answer_tokens)
-        room = window(model) - limit if probe else None
+        most = window(model) if probe else room(model, most=self.protocol.max_prompt_tokens + limit)
         told = [self.encoder.asked(one) for one in examples]
-        prompts = self.encoder.prompts(told, limit=room)
+        prompts = self.encoder.prompts(told, limit=most - limit)
 
         def ask(indices: list[int]) -> list[Answer]:
             asked = [prompts[index] for index in indices]
@@ -159,7 +159,7 @@ class Evaluator:
             on_batch: see `predict`.
             known: see `predict`.
         """
-        held = self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens
+        held = room(model, most=self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens)
         questions = likelihood.encode(self.encoder, examples, window=window(model) if probe else held)
         size = self.runtime.eval_batch
         costs, most = self._memory(model, width=_longest(questions))
@@ -344,10 +344,3 @@ def at_once(number: int) -> list[list[int]]:
 
 def _longest(questions: Sequence[likelihood.Question]) -> int:
     return max((len(row) for one in questions for row in one.rows), default=1)
-
-
-def window(model: Any) -> int:
-    """Tokens of context that a model was made for."""
-    config = getattr(model, "module", model).config
-    found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    return int(found or WINDOW)

@@ -19,7 +19,7 @@ from clbench.base.errors import DataError
 from clbench.data.batches import clusters, collate, cut, left_pad, right_pad
 from clbench.data.tokenising import Encoded, common_prefix
 from clbench.methods.asked import asked
-from clbench.models.padding import masked_attention
+from clbench.models.bearing.padding import masked_attention
 from clbench.training import head
 from clbench.training.losses import forward
 

@@ -72,7 +72,7 @@ class LocalModel:
 
     def _load(self) -> LoadedModel:
         if self._loaded is None:
-            from clbench.models.checks import check
+            from clbench.models.bearing.checks import check
             from clbench.models.loading import add_end, load_model
 
             desk = self.desk

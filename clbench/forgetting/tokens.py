@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clbench.evaluation.divergence import LENGTH, Divergence, Logits, divergence, logits_of, texts_of
+from clbench.models.bearing.window import room
 
 if TYPE_CHECKING:
     from clbench.data.sources import TaskData
@@ -24,14 +25,15 @@ def different_words(base: LocalModel, tuned: LocalModel) -> str:
 
 def of_probe(base: LocalModel, tuned: LocalModel, data: TaskData) -> Divergence:
     """KL on a probe's prompts; on whole texts where there is nothing to ask, or their loss is the probe."""
-    return divergence(logits(base), logits(tuned), texts_of(data, base.evaluator.encoder))
+    return divergence(logits(base), logits(tuned), texts_of(data, base.evaluator.encoder, base.model, tuned.model))
 
 
 def of_text(base: LocalModel, tuned: LocalModel, text: str) -> Divergence:
     """KL on pieces of a text."""
     encoder = base.evaluator.encoder
     (ids,) = encoder.tokens([text])
-    pieces = [ids[start : start + LENGTH] for start in range(0, len(ids), LENGTH)]
+    size = room(base.model, tuned.model, most=LENGTH + len(encoder.prefix)) - len(encoder.prefix)
+    pieces = [ids[start : start + size] for start in range(0, len(ids), size)]
     some = [pieces[index * len(pieces) // min(PIECES, len(pieces))] for index in range(min(PIECES, len(pieces)))]
     return divergence(logits(base), logits(tuned), [[*encoder.begin(one), *one] for one in some])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.base import home
 from clbench.base.errors import ModelError, first_line
 from clbench.models import adapters, folder, gguf
-from clbench.models.padding import Padding
+from clbench.models.bearing.padding import Padding
 from clbench.models.panics import panics_are_errors
 from clbench.models.ref import ModelRef
 from clbench.models.weights import cast, dtype_of, quantise

@@ -12,9 +12,9 @@ from clbench.engine.session import prepare
 from clbench.engine.staging import Stage, stage
 from clbench.evaluation.evaluator import Evaluator
 from clbench.methods.method import Experience
-from clbench.models import packed
+from clbench.models.bearing import packed
+from clbench.models.bearing.padding import Padding
 from clbench.models.loading import LoadedModel, load_tokenizer
-from clbench.models.padding import Padding
 from clbench.plugins.registry import Registry
 from clbench.speed import lengths, shapes
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clbench.data.batches import NO_LIMIT, collate, micro_batches
-from clbench.models import packed
-from clbench.models.padding import Padding
+from clbench.models.bearing import packed
+from clbench.models.bearing.padding import Padding
 
 if TYPE_CHECKING:
     import torch

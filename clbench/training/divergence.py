@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from clbench.base.errors import DivergedError, RunError
-from clbench.models import packed
+from clbench.models.bearing import packed
 
 NAMED = 3  # tensors that a message names
 

@@ -17,7 +17,8 @@ from clbench.data.batches import NO_LIMIT, prompts_of
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoded, Encoder
 from clbench.methods.asked import asked
-from clbench.models import memory, packed
+from clbench.models import memory
+from clbench.models.bearing import packed
 from clbench.training import head
 from clbench.training.batching import Batching, Form
 from clbench.training.head import Output

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from clbench.models import packed
+from clbench.models.bearing import packed
 
 if TYPE_CHECKING:
     import torch

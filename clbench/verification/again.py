@@ -94,8 +94,10 @@ class Again:
         if not stated and not tasks:  # nothing was trained, or memory was not enough
             return ""
         how = {"protocol": self.protocol, "device": self.accelerator.device}
-        base, last = logits_of(self.model_of(0), **how), logits_of(self.model_of(self.last), **how)
-        found = {one.task.name: divergence(base, last, texts_of(one, self.encoder)) for one in self.run.origins.data}
+        models = self.model_of(0), self.model_of(self.last)
+        base, last = (logits_of(one, **how) for one in models)
+        texts = {one.task.name: texts_of(one, self.encoder, *models) for one in self.run.origins.data}
+        found = {name: divergence(base, last, some) for name, some in texts.items()}
         again = {"all tasks": together(list(found.values())), **{name: one.nats for name, one in found.items()}}
         told: dict[str, Any] = {**(tasks if isinstance(tasks, dict) else {}), "all tasks": stated}
         for name, nats in again.items():

@@ -18,7 +18,7 @@ import torch
 
 from clbench.data.example import Example
 from clbench.data.tokenising import Encoder
-from clbench.models.padding import Padding
+from clbench.models.bearing.padding import Padding
 from clbench.spec.protocol import Runtime
 
 TASKS = ("C-STANCE", "FOMC", "Py150", "ScienceQA", "NumGLUE-cm", "NumGLUE-ds", "MeetingBank", "20Minuten")

@@ -236,18 +236,16 @@ def test_a_probe_is_bounded_by_the_models_window_of_which_half_is_the_prompts(gp
 # --- a model that has learned everything
 
 
-class Oracle:
+class Oracle(torch.nn.Module):
     """Writes the tokens that it was trained on behind the prompt that it was trained on, and knows no other."""
 
     def __init__(self, encoder, examples):
+        super().__init__()
         encoded = encoder.examples(examples)[0]
         self.known = {one.ids[: -one.num_answer]: one.ids[-one.num_answer :] for one in encoded}
         self.pad = encoder.pad
         self.generation_config = SimpleNamespace(eos_token_id=[encoder.eos])
         self.config = SimpleNamespace(max_position_embeddings=2048)
-
-    def eval(self):
-        pass
 
     def generate(self, input_ids, attention_mask, max_new_tokens, **_):
         rows = [tuple(ids[held.bool()].tolist()) for ids, held in zip(input_ids, attention_mask, strict=True)]

@@ -12,7 +12,7 @@ import torch
 from clbench.evaluation.guards import Guards
 from clbench.methods.method import Method
 from clbench.methods.methodspec import MethodSpec
-from clbench.models.checks import ASKING, TRAINING
+from clbench.models.bearing.checks import ASKING, TRAINING
 from clbench.models.loading import load_model
 from clbench.runs.recordparts import NOT_REPEATABLE
 from clbench.training import runstate

@@ -9,9 +9,9 @@ import torch
 
 from clbench.base.errors import RunError
 from clbench.methods.method import Experience
+from clbench.models.bearing.padding import Padding
 from clbench.models.compiling import Compiled
 from clbench.models.layers import blocks
-from clbench.models.padding import Padding
 
 llama = small.llama
 ONE = Experience(index=1, task="own/word", epochs=1)

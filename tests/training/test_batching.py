@@ -10,10 +10,10 @@ import torch.nn.functional as F  # noqa: N812
 
 from clbench.data.tokenising import Encoded
 from clbench.methods.method import Experience, Method
-from clbench.models import packed
-from clbench.models.checks import check
+from clbench.models.bearing import packed
+from clbench.models.bearing.checks import check
+from clbench.models.bearing.padding import Padding
 from clbench.models.loading import LoadedModel
-from clbench.models.padding import Padding
 from clbench.spec.protocol import Protocol, Runtime
 from clbench.testing.families import FAMILIES, make
 from clbench.training.batching import Batching, watched

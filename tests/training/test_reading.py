@@ -111,7 +111,7 @@ def readings(monkeypatch, work):
 @pytest.mark.parametrize("packing", ["on", "off"])
 def test_no_pass_reads_a_number(llama, monkeypatch, packing):
     """As many passes as a step may have, and what reads them is called once for all: `item` and its like wait."""
-    from clbench.models.padding import Padding
+    from clbench.models.bearing.padding import Padding
 
     counts = []
     for rows in (8, 1):

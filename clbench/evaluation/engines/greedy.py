@@ -25,7 +25,7 @@ from clbench.evaluation.engines.checking import told
 from clbench.evaluation.engines.engine import Batch, Place
 from clbench.evaluation.likelihood import reach, read_on
 from clbench.methods.asked import asked
-from clbench.models.checks import differ
+from clbench.models.bearing.checks import differ
 from clbench.models.memory import is_exhausted
 from clbench.training import head
 

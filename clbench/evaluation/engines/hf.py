@@ -12,7 +12,7 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 from clbench.data.batches import left_pad
 from clbench.evaluation.engines.engine import Batch, Place
 from clbench.methods.asked import asked
-from clbench.models.padding import masked_attention
+from clbench.models.bearing.padding import masked_attention
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from transformers.models.llama.modeling_llama import (
     LlamaModel,
 )
 
-from clbench.models.padding import masked_attention
+from clbench.models.bearing.padding import masked_attention
 from clbench.training import head
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

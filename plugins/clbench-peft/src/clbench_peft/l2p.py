@@ -97,7 +97,8 @@ class L2p(Method):
         """The protocol's; from here on every pass of the model is seen."""
         if not self._attached:
             self._attached = True
-            attach(run.model, partial(self._prepend, run))
+            most = self.options.top * self.options.length
+            attach(run.model, partial(self._prepend, run), most=most)
 
     def _prepend(self, run: Run, ids: torch.Tensor, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         """A pass begins."""

@@ -11,19 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from clbench.models.bearing.window import reserve
 from clbench_peft.asked import goes_on
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def attach(model: torch.nn.Module, begin: Callable[[torch.Tensor, dict[str, Any]], dict[str, Any] | None]) -> None:
+def attach(
+    model: torch.nn.Module,
+    begin: Callable[[torch.Tensor, dict[str, Any]], dict[str, Any] | None],
+    *,
+    most: int,
+) -> None:
     """Have something stand before the tokens of every pass of a model, whose logits stay those of its own tokens.
 
     Args:
         model: causal LM.
         begin: a pass's tokens (rows, tokens) and its arguments by name, to other arguments; None: nothing stands there.
+        most: soft tokens before a row, at the end of the stream.
     """
+    reserve(model, most)
     width = 0  # tokens a row in the pass under way; 0: nothing stands before them
 
     def before(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -94,7 +94,8 @@ class ProgressivePrompts(Method):
         """The protocol's; from here on every pass of the model is seen."""
         if not self._attached:
             self._attached = True
-            attach(run.model, partial(self._prepend, run))
+            most = run.num_experiences * self.options.length
+            attach(run.model, partial(self._prepend, run), most=most)
 
     def _prepend(self, run: Run, ids: torch.Tensor, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         """A pass begins."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from clbench.base.errors import ModelError
 from clbench.data.batches import pack
-from clbench.models import packed
-from clbench.models.padding import Padding, masked_attention
+from clbench.models.bearing import packed
+from clbench.models.bearing.padding import Padding, masked_attention
 
 if TYPE_CHECKING:
     import torch

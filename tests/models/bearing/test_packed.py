@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from clbench.data.batches import pack
-from clbench.models import packed
+from clbench.models.bearing import packed
 
 LENGTHS = (3, 5, 5, 5, 1, 8)
 

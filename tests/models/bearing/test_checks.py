@@ -8,10 +8,10 @@ import small
 import torch
 
 from clbench.base.errors import ModelError
-from clbench.models import packed
-from clbench.models.checks import ASKING, TRAINING, check, differ
+from clbench.models.bearing import packed
+from clbench.models.bearing.checks import ASKING, TRAINING, check, differ
+from clbench.models.bearing.padding import Padding
 from clbench.models.loading import LoadedModel
-from clbench.models.padding import Padding
 from clbench.testing import families
 from clbench.testing.families import FAMILIES, family, make
 

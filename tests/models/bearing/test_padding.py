@@ -8,9 +8,9 @@ import torch.nn.functional as F  # noqa: N812
 from clbench.data.example import Example
 from clbench.evaluation.evaluator import Evaluator
 from clbench.methods.method import Experience
-from clbench.models.checks import check
+from clbench.models.bearing.checks import check
+from clbench.models.bearing.padding import masked_attention
 from clbench.models.loading import BUNDLED, describe, load_model
-from clbench.models.padding import masked_attention
 from clbench.spec.protocol import Runtime
 
 CHOICES = [
