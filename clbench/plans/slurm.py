@@ -36,16 +36,25 @@ class SlurmLauncher:
             raise needs("submitit", "slurm") from error
 
     def finish(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, str]]:
-        """Each task when its job has ended."""
+        """Each task when its job has ended.
+
+        Raises:
+            KeyboardInterrupt: nobody waits any more; the cluster goes on, and is told how to stop.
+        """
         executor = self._executor()
         jobs = [(executor.submit(carry_out_task, task), task) for task in tasks]
-        while jobs:
-            ended = [pair for pair in jobs if pair[0].done()]
-            for job, task in ended:
-                yield task, _result(job)
-            jobs = [pair for pair in jobs if pair not in ended]
-            if jobs and not ended:
-                time.sleep(AGAIN_SECONDS)
+        try:
+            while jobs:
+                ended = [pair for pair in jobs if pair[0].done()]
+                for job, task in ended:
+                    yield task, _result(job)
+                jobs = [pair for pair in jobs if pair not in ended]
+                if jobs and not ended:
+                    time.sleep(AGAIN_SECONDS)
+        except KeyboardInterrupt as stop:
+            left = " ".join(str(job.job_id) for job, _ in jobs)
+            told = f"jobs {left} go on in the cluster (scancel {left}); the same command waits for them again"
+            raise KeyboardInterrupt(told) from stop
 
     def _executor(self) -> Any:
         """Submitit's own choice of Slurm, or what the environment says."""
