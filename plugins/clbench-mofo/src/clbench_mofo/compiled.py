@@ -7,9 +7,9 @@ what is selected is then moved. A guess that was too high costs a second look. I
 share f is selected and a fused AdamW moves 28:
 
     select    R g m v, W m v, then the list, of 12 bytes a listed one: W, R twice, W       20 + 50 f
-    move      R and W of p by lines of 64 bytes; R of the list, W and R of the quotients   8 (1 - (1 - f)^16) + 20 f
+    move      R of p, W by lines of 64 bytes; R of the list, W and R of the quotients      4 + 4 (1 - (1 - f)^16) + 20 f
 
-That is 28 at f = .05 and 38 at .15, 1.0 and 1.35 ×, where no list stays in a cache. Weights and gradients may be bf16.
+That is 30 at f = .05 and 38 at .15, 1.06 and 1.36 ×, where no list stays in a cache. Weights and gradients may be bf16.
 
 It needs numba (`clbench-mofo[fast]`); `cpu` calls it.
 """
@@ -19,21 +19,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import carray, njit, types  # type: ignore[import-untyped]
 from numba.extending import intrinsic  # type: ignore[import-untyped]
 
+from clbench_mofo.listing import MAGNITUDE, keep, list_large, presses
+
 DIGITS = (31, 19, 8, 0)
 """Where the digits that are selected by end: bits 30–19, 18–8 and 7–0."""
-BLOCK = 4096  # entries whose moments stay in the first cache
-MAGNITUDE = 0x7FFFFFFF  # a float's bits without its sign
-SPARE = 8  # entries that a list is longer than what is in it: it is written by eights
-
-EIGHTS = np.array([sorted(range(8), key=lambda bit: not mask >> bit & 1) for mask in range(256)], np.uint32)
-"""Of each byte, where its ones are, then where its zeros are."""
-COUNTS = np.array([mask.bit_count() for mask in range(256)], np.uintp)
-GATHER = np.uint64(0x0102040810204080)
-"""A word of eight bytes, each 0 or 1, times this has them as the bits of its last byte."""
+STRETCH = 1024  # weights that are read before some of them are moved
+BLOCK = 1024 if presses() else 4096  # entries whose moments stay in the first cache while they are listed
 
 
 def _pointer(kind: Any) -> Any:
@@ -57,23 +51,6 @@ def _joined(_: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(a, b, c), build
 
 
-def _spread(_: Any, to: Any, eight: Any, base: Any) -> Any:
-    """Write eight places, a base and what stands at an address, at another; one vector where the processor has them."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number = ir.IntType(32)
-        kind = ir.VectorType(number, 8)
-        to, eight, base = arguments
-        one = builder.insert_element(ir.Constant(kind, ir.Undefined), base, number(0))
-        bases = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(kind, [0] * 8))
-        places = builder.load(builder.inttoptr(eight, kind.as_pointer()), align=4)
-        builder.store(builder.add(places, bases), builder.inttoptr(to, kind.as_pointer()), align=4)
-        return context.get_dummy_value()
-
-    return types.void(types.uintp, types.uintp, types.uint32), build
-
-
-_write_eight: Any = intrinsic(_spread)
 _floats: Any = _pointer(types.float32)
 _halves: Any = _pointer(types.uint16)
 _fma: Any = intrinsic(_joined)
@@ -98,42 +75,16 @@ def _moments(g: Any, m: Any, v: Any, betas: Any, joined: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _list(m: Any, v: Any, start: Any, least: Any, lists: Any, found: Any, marks: Any) -> Any:
-    """List where magnitudes are at least `least`, with both moments, without a branch; returns how many there are now.
-
-    What counts and indexes is unsigned: a negative index would be looked for in every step.
-    """
-    places, firsts, seconds = lists
-    bits, words, first = m.view(np.int32), marks.view(np.uint64), found
-    for i in range(m.size):
-        marks[i] = (bits[i] & MAGNITUDE) >= least
-    for i in range(m.size, -(-m.size // 8) * 8):
-        marks[i] = 0
-    to, eights = np.uintp(places.ctypes.data), np.uintp(EIGHTS.ctypes.data)
-    for word in range(np.uintp(-(-m.size // 8))):
-        mask = (words[word] * GATHER) >> np.uint64(56)
-        _write_eight(to + np.uintp(4) * found, eights + np.uintp(32) * mask, np.uint32(start + np.uintp(8) * word))
-        found += COUNTS[mask]
-    for i in range(first, found):
-        at = np.uintp(places[i] - np.uint32(start))
-        firsts[i], seconds[i] = m[at], v[at]
-    return found
-
-
-@njit(cache=True, error_model="numpy")
 def _threshold(sizes: Any, k: Any, kept: Any, high: Any) -> Any:
     """The bits of the k-th largest of some magnitudes, whose bits are `sizes` but for signs.
 
     They are parted at `high` first, as the threshold is mostly near it, and below.
     """
-    above, held = 0, np.uintp(0)
+    above = 0
     for i in range(sizes.size):
         above += (sizes[i] & MAGNITUDE) >= high
     below = above < k
-    for i in range(sizes.size):
-        size = sizes[i] & MAGNITUDE
-        kept[held] = size
-        held += np.uintp((size < high) == below)
+    held = keep(sizes, high, below, kept)
     return _digits(kept, held, k - above if below else k)
 
 
@@ -191,12 +142,12 @@ def select(
             end = min(n, at + BLOCK)
             g = _read(addresses[one, 1], n, at, end, halves, buffer)
             _moments(g, m[at:end], v[at:end], betas, joined)
-            found = _list(m[at:end], v[at:end], at, guesses[0, one], three, found, marks)
+            found = list_large(m[at:end], v[at:end], at, guesses[0, one], three, found, marks)
         if found - begin < k:
             found = begin
             for at in range(0, n, BLOCK):
                 end = min(n, at + BLOCK)
-                found = _list(m[at:end], v[at:end], at, 0, three, found, marks)
+                found = list_large(m[at:end], v[at:end], at, 0, three, found, marks)
         guesses[0, one] = _threshold(sizes[begin:found], k, kept, guesses[1, one])
         begins[one + 1] = found
     return begins
@@ -225,10 +176,10 @@ def move(addresses: Any, entries: Any, halves: Any, begins: Any, thresholds: Any
         halves: whether p is bf16, which is rounded once.
         begins: (tensors + 1,): where each tensor's lists begin.
         thresholds: (tensors,): their bits.
-        lists: places, first moments and roots of the second ones of what is listed; overwritten.
+        lists: places, first moments and roots of the second ones of what is listed, and room; overwritten.
         scalars: (tensors, 4) fp32: decay, root, ε, -step size.
     """
-    places, firsts, roots, _ = lists
+    places, firsts, roots, read = lists
     for one in range(entries.size):
         begin, end, n = np.uintp(begins[one]), np.uintp(begins[one + 1]), entries[one]
         decay, root, eps, step = scalars[one]
@@ -241,16 +192,27 @@ def move(addresses: Any, entries: Any, halves: Any, begins: Any, thresholds: Any
                 carray(_halves(addresses[one, 0]), n), places[begin:end], roots[begin:end], firsts[begin:end], decay
             )
         else:
-            _move_floats(carray(_floats(addresses[one, 0]), n), places[begin:end], roots[begin:end], decay)
+            _move_floats(carray(_floats(addresses[one, 0]), n), places[begin:end], roots[begin:end], decay, read)
 
 
 @njit(cache=True, error_model="numpy")
-def _move_floats(p: Any, places: Any, steps: Any, decay: Any) -> None:
-    if decay != 1:
-        for i in range(p.size):
-            p[i] *= decay
-    for i in range(np.uintp(places.size)):
-        p[places[i]] += steps[i]
+def _move_floats(p: Any, places: Any, steps: Any, decay: Any, read: Any) -> None:
+    """By stretches that are read in one go: their lines come faster than those of places one by one."""
+    done, size = np.uintp(0), np.uintp(places.size)
+    for at in range(np.uintp(0), np.uintp(p.size), np.uintp(STRETCH)):
+        end = min(np.uintp(p.size), at + np.uintp(STRETCH))
+        stretch, some = p[at:end], np.int32(0)
+        bits = stretch.view(np.int32)
+        if decay != 1:
+            for i in range(stretch.size):
+                stretch[i] *= decay
+        else:
+            for i in range(bits.size):
+                some |= bits[i]
+            read[0] = some  # or a compiler would leave the reading out
+        while done < size and places[done] < end:
+            p[places[done]] += steps[done]
+            done += np.uintp(1)
 
 
 @njit(cache=True, error_model="numpy")

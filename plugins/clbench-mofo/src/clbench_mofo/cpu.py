@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from clbench_mofo import compiled
+from clbench_mofo.listing import SPARE
 from clbench_mofo.slices import Counted
 from clbench_mofo.threads import spread
 from clbench_mofo.trial import TRIED, by_torch, changed, tried
@@ -57,7 +58,7 @@ class CpuPass:
         addresses, entries, halves = _addresses(batch), _entries(batch), batch[0].param.dtype == torch.bfloat16
         ranks = np.maximum(1, (share * entries).astype(np.int64)) if share < 1 else entries
         lists = self._rooms.pop() if self._rooms else _room(0)
-        if len(lists[0]) < entries.sum() + compiled.SPARE:
+        if len(lists[0]) < entries.sum() + SPARE:
             lists = _room(int(entries.sum()))
         key = addresses[:, 0].tobytes()
         before = self._thresholds.get(key)
@@ -96,7 +97,7 @@ def are_small(gradients: Sequence[Tensor]) -> bool:
 
 def _room(entries: int) -> tuple[Any, ...]:
     kinds = (np.uint32, np.float32, np.float32, np.int32)
-    return tuple(np.empty(entries + compiled.SPARE, kind) for kind in kinds)
+    return tuple(np.empty(entries + SPARE, kind) for kind in kinds)
 
 
 def _kinds(counted: Sequence[Counted]) -> Iterator[tuple[torch.dtype, list[Counted]]]:

@@ -44,7 +44,7 @@ class AuthorsMofo:
     def __init__(self, params, *, fraction, lr, betas, eps, weight_decay=0.0):
         self.params, self.fraction, self.lr, self.eps, self.weight_decay = params, fraction, lr, eps, weight_decay
         self.beta1, self.beta2 = betas
-        self.state = {p: (torch.zeros_like(p), torch.zeros_like(p)) for p in params}
+        self.state = {p: (torch.zeros(p.shape), torch.zeros(p.shape)) for p in params}
         self.t = 0
 
     @torch.no_grad()
@@ -59,15 +59,16 @@ class AuthorsMofo:
             h = (v.sqrt() / (1 - self.beta2**self.t) ** 0.5).add_(self.eps)
             largest, _ = torch.topk(m.abs().flatten(), int(m.numel() * self.fraction))
             mask = m.abs() >= largest.min()
-            p.addcdiv_(torch.where(mask, m, torch.zeros_like(m)), h, value=-self.lr / (1 - self.beta1**self.t))
+            moved = torch.where(mask, m, torch.zeros_like(m))
+            p.copy_(p.float().addcdiv_(moved, h, value=-self.lr / (1 - self.beta1**self.t)))
 
 
-def parameters(shapes=SHAPES):
+def parameters(shapes=SHAPES, dtype=torch.float32):
     generator = torch.Generator().manual_seed(0)
-    params = [torch.nn.Parameter(torch.randn(shape, generator=generator) * 0.02) for shape in shapes]
+    params = [torch.nn.Parameter((torch.randn(shape, generator=generator) * 0.02).to(dtype)) for shape in shapes]
     for p in params:
         spread = torch.rand(p.shape, generator=generator) ** 2  # gradients of unequal size, as a model's are
-        p.grad = torch.randn(p.shape, generator=generator) * spread * 1e-3
+        p.grad = (torch.randn(p.shape, generator=generator) * spread * 1e-3).to(dtype)
     return params
 
 
@@ -116,23 +117,30 @@ def test_step(benchmark, other, fraction):
 
 @pytest.mark.usefixtures("_one_thread")
 @pytest.mark.parametrize("fraction", [0.05, 0.15])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("model", list(MODELS))
 @pytest.mark.parametrize("way", ["compiled", "torch"])
-def test_step_on_a_models_shapes(benchmark, monkeypatch, model, fraction, way):
-    """Against fused AdamW, on gradients that are new in each step."""
+def test_step_on_a_models_shapes(benchmark, monkeypatch, model, fraction, dtype, way):
+    """Against fused AdamW and the authors' algorithm, on gradients that are new in each step."""
     if way == "torch":
         monkeypatch.setattr("clbench_mofo.fast.joined", lambda: None)
-    ours, theirs = parameters(MODELS[model]), parameters(MODELS[model])
-    one, other = MofoAdamW(ours, fraction=fraction, **COMMON), torch.optim.AdamW(theirs, fused=True, **COMMON)
-    spread, ratios = [p.grad.abs().sqrt() for p in ours], []
+    sets = [parameters(MODELS[model], dtype) for _ in range(3)]
+    one, other = MofoAdamW(sets[0], fraction=fraction, **COMMON), torch.optim.AdamW(sets[1], fused=True, **COMMON)
+    authors = AuthorsMofo(sets[2], fraction=fraction, **COMMON)
+    spread, times = [p.grad.abs().sqrt() for p in sets[0]], []
     for number in range(ROUNDS + WARM):
         generator = torch.Generator().manual_seed(number)
-        for p, q, size in zip(ours, theirs, spread, strict=True):
-            p.grad.copy_(torch.randn(p.shape, generator=generator) * size * (0.8 + 0.05 * number % 0.4))
-            q.grad.copy_(p.grad)
-        ratios.append(seconds(one.step) / seconds(other.step))
-    ratio = statistics.median(ratios[WARM:])
-    report(benchmark, f"mofo, {way} / adamw-fused on {model} at {fraction}", ratio, one.step)
+        for *same, size in zip(*sets, spread, strict=True):
+            grad = torch.randn(size.shape, generator=generator).to(dtype) * size * (0.8 + 0.05 * number % 0.4)
+            for p in same:
+                p.grad.copy_(grad)
+        ours, theirs = seconds(one.step), seconds(other.step)
+        times += [(ours / theirs, ours / seconds(authors.step))] if number >= WARM else []
+    fused, published = (statistics.median(ratios) for ratios in zip(*times, strict=True))
+    what = f"mofo, {way}, {dtype}, on {model} at {fraction}"
+    benchmark.extra_info[f"{what} / authors"] = round(published, 3)
+    print(f"\n{what} / authors: {published:.3f}")  # noqa: T201 (the figure to quote; shown by -s)
+    report(benchmark, f"{what} / adamw-fused", fused, one.step)
 
 
 @pytest.mark.usefixtures("_one_thread")
