@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any, Literal
 
 from clbench.base.errors import OptionError, RunError, did_you_mean
 from clbench.metrics.matrix import ResultMatrix
@@ -39,6 +40,20 @@ class Choice:
     method: str
     point: Point
     trials: Sequence[Scored]
+
+    @property
+    def edges(self) -> dict[str, Literal["lowest", "highest"]]:
+        """Options of which the lowest or highest number that was tried was chosen: a better one may lie beyond."""
+        found: dict[str, Literal["lowest", "highest"]] = {}
+        for key, value in self.point.items():
+            tried = {number for one in self.trials if _is_number(number := one.point.get(key))}
+            if _is_number(value) and len(tried) > 1 and value in (min(tried), max(tried)):
+                found[key] = "lowest" if value == min(tried) else "highest"
+        return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_rule(search: Search, summaries: Sequence[SummarySpec]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from clbench.base.errors import OptionError, RunError
 from clbench.metrics.matrix import ResultMatrix
-from clbench.plans.choosing import Scored, check_rule, choose, scored
+from clbench.plans.choosing import Choice, Scored, check_rule, choose, scored
 from clbench.plugins.registry import registry
 from clbench.spec.plan import Search
 
@@ -47,3 +47,14 @@ def test_unknown_summaries_are_named():
         check_rule(Search(pick="opp"), SPECS)
     with pytest.raises(OptionError, match=r"search\.floor: no summary 'retention'"):
         check_rule(Search(floor={"retention": 1}), SPECS)
+
+
+def test_what_was_chosen_at_the_edge_of_what_was_tried_is_known():
+    points = [
+        {"m.rate": rate, "m.way": way, "m.on": on}
+        for rate, way, on in ((1, "a", True), (2, "b", False), (3.5, "a", True))
+    ]
+    trials = [Scored(point, {}) for point in points]
+    assert [Choice("m", point, trials).edges for point in points] == [{"m.rate": "lowest"}, {}, {"m.rate": "highest"}]
+    assert Choice("m", points[0], trials[:1]).edges == {}, "nothing else was tried"
+    assert Choice("m", {}, [Scored({}, {})]).edges == {}

@@ -140,6 +140,9 @@ def print_choice(choice: Choice) -> None:
     ]
     title = f"search of {choice.method}, validation records"
     output.print_table(rows, headings=["trial", *names, ""], title=title)
+    for key, side in choice.edges.items():
+        told = f"{key}={choice.point[key]} is the {side} that was tried: a better one may lie beyond"
+        output.console().print(told, markup=False, soft_wrap=True)
 
 
 def _point(point: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ def made(evidence: Evidence) -> Iterator[str]:
     if evidence.search and evidence.trials:
         yield _searched(evidence)
         yield trials_table(evidence, pick=evidence.search.pick)
+        yield _at_edges(evidence)
 
 
 def _runs(evidence: Evidence) -> str:
@@ -105,6 +106,15 @@ def _searched(evidence: Evidence) -> str:
         f"trials for each method, of which the best {pick}{floor} was chosen (bold). {pick} of the trials, by "
         "learning rate:"
     )
+
+
+def _at_edges(evidence: Evidence) -> str:
+    """Where a search may have ended too early."""
+    chosen = {name: set(choice.edges.values()) for name, choice in sorted(evidence.choices.items()) if choice}
+    sides = ("lowest", "highest")
+    found = {side: ", ".join(f"`{name}`" for name, edges in chosen.items() if side in edges) for side in sides}
+    told = "; ".join(f"the {side} for {names}" for side, names in found.items() if names)
+    return f"At the edge of what was tried, so that a rate beyond it may do better: {told}." if told else ""
 
 
 def _said(runs: Iterable[Record], key: str) -> list[str]:
