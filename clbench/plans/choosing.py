@@ -46,14 +46,14 @@ class Choice:
         """Options of which the lowest or highest number that was tried was chosen: a better one may lie beyond."""
         found: dict[str, Literal["lowest", "highest"]] = {}
         for key, value in self.point.items():
-            tried = {number for one in self.trials if _is_number(number := one.point.get(key))}
-            if _is_number(value) and len(tried) > 1 and value in (min(tried), max(tried)):
-                found[key] = "lowest" if value == min(tried) else "highest"
+            tried = [number for one in self.trials if (number := _number(one.point.get(key))) is not None]
+            if len(set(tried)) > 1 and (chosen := _number(value)) in (min(tried), max(tried)):
+                found[key] = "lowest" if chosen == min(tried) else "highest"
         return found
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def check_rule(search: Search, summaries: Sequence[SummarySpec]) -> None:
