@@ -74,12 +74,14 @@ class Arm:
         jobs: what is reported of it; where there are trials, before their choice.
         trials: of it, if anything is searched.
         search: how one of them is chosen.
+        name: that it has in its plan, if another one.
     """
 
     method: str
     jobs: list[Job]
     trials: list[Trial] = field(default_factory=list)
     search: Search | None = None
+    name: str | None = None
 
     def trial_jobs(self) -> list[Job]:
         """Of all trials."""
@@ -110,7 +112,7 @@ def _arms(part: Part, plan: Plan, registry: Registry) -> Iterator[Arm]:
             for point in points.get(method, ())
         ]
         if plan.reported or trials:
-            yield Arm(method, jobs if plan.reported else [], trials, plan.search if trials else None)
+            yield Arm(method, jobs if plan.reported else [], trials, plan.search if trials else None, part.name)
 
 
 def _by_method(request: Request, registry: Registry, listed: bool) -> dict[str, list[Job]]:

@@ -26,10 +26,12 @@ class Part:
     Args:
         request: of what is reported, with all its methods.
         trials: of each method, the points of its grid; empty where nothing is searched.
+        name: of its one method, where that has one of its own.
     """
 
     request: Request
     trials: Mapping[str, list[Point]] = field(default_factory=dict)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def of_file(file: PlanFile, given: Mapping[str, Any], *, reported: bool = True) 
     for name in ("plugin", "preset"):
         if name in given:
             raise OptionError(f"--{name}: the methods stand in plan {file.plan}; give it, or a plan")
-    parts = [Part(_request(file, methods, given), _trials(file.search, methods)) for methods in file.methods]
+    parts = [Part(_request(file, one, given), _trials(file.search, one), one.name) for one in file.methods]
     if file.search is not None:
         _check(file.search, parts)
     return Plan(file.plan, tuple(parts), file.search, reported)

@@ -160,11 +160,11 @@ class Worker:
         found = [[_matrix(ended[job.run_id]) for job in trial.jobs] for trial in arm.trials]
         trials = [scored(one.point, made, arm.search, specs) for one, made in zip(arm.trials, found, strict=True)]
         try:
-            return choose(arm.method, trials, arm.search, specs)
+            return choose(arm.name or arm.method, trials, arm.search, specs)
         except RunError as error:
             if self.how.fail_fast:
                 raise
-            return Failure(arm.method, error)
+            return Failure(arm.name or arm.method, error)
 
 
 def phases_of(job: Job) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -81,6 +81,7 @@ class Methods(Frozen):
 
     Args:
         plugin: as `--plugin` takes it; one or several.
+        name: that the plan and its report have for one method with these options, written `as`.
         grid: of these methods, beside the search's; none of both when it is empty: nothing is searched.
         run: options of `clbench run`, written beside `plugin`.
     """
@@ -88,6 +89,7 @@ class Methods(Frozen):
     plugin: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
     grid: Grid | None = None
     run: RunOptions = {}
+    name: Name | None = Field(default=None, alias="as")
 
     @model_validator(mode="before")
     @classmethod
@@ -97,8 +99,14 @@ class Methods(Frozen):
             return {"plugin": value}
         if not isinstance(value, Mapping):
             return value
-        own = {key: one for key, one in value.items() if key in ("plugin", "grid")}
+        own = {key: one for key, one in value.items() if key in ("plugin", "grid", "as")}
         return {**own, "run": {key: one for key, one in value.items() if key not in own}}
+
+    @model_validator(mode="after")
+    def _named_alone(self) -> Self:
+        if self.name is not None and not (len(self.plugin) == 1 and self.run.get("options")):
+            raise ValueError("as: names one plugin with options of its own")
+        return self
 
 
 class PlanFile(Frozen):

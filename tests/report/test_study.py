@@ -36,9 +36,9 @@ def at(method, rate):
 def save(make_record, tmp_path):
     """Saves a record as a run does: its final scores, its rate, its board."""
 
-    def save(method, seed, final, *, rate=None, order="order1", **changes):
+    def save(method, seed, final, *, rate=None, order="order1", tuner=None, **changes):
         changes.setdefault("run", f"{method}_s{seed}_{order}_{round(1e6 * (rate or 0))}_{len(changes)}")
-        options = at(method, rate)
+        options = {method: at(method, rate)[method] | ({"tuner": tuner} if tuner else {})}
         made = make_record(method, seed=seed, order=order, final=(final, 0.8), options=options, **changes)
         made.save(made.path(tmp_path))
         return made
@@ -78,6 +78,31 @@ def test_each_way_of_setting_rates_has_the_rows_that_were_run_so(boards):
     }
     assert {name: row.label for name, row in same.rows.items()} == {name: name for name in FINAL}
     assert {name: len(row.records) for name, row in swept.rows.items()} == {"mofo": 2, "sequential": 2}
+
+
+def test_one_method_with_two_settings_is_two_methods_by_their_names(save, tmp_path):
+    for tuner in ("LILY", "HIRA", "IA3"):
+        for seed, split in ((0, "test"), (1, "test"), (100, "eval")):
+            final = len(tuner) / 10 + seed / 1000
+            save("peft", seed, final, rate=1e-4, run=f"{tuner.lower()}_{seed}", board={"split": split}, tuner=tuner)
+    entry = {"plugin": "peft", "options": {"peft.tuner": "lily"}, "as": "lily"}
+    plan = PLAN | {"methods": [entry, entry | {"options": {"peft.tuner": "HIRA"}, "as": "hira"}, "peft"]}
+    found = evidence(tmp_path, plan)
+    assert sorted(found.searched) == ["hira", "lily", "peft"]
+    best = ways(found)[0]
+    assert {name: row.label for name, row in best.rows.items()} == {
+        "lily": "lily (learning_rate=0.0001)",
+        "hira": "hira (learning_rate=0.0001)",
+        "peft": "peft (learning_rate=0.0001, tuner=IA3)",
+    }
+    assert all(len(row.records) == 2 for row in best.rows.values())
+
+
+@pytest.mark.parametrize("wrong", [{"plugin": ["peft", "lora"]}, {"options": {}}, {"as": "not a name"}])
+def test_a_name_is_of_one_method_with_options(wrong):
+    entry = {"plugin": "peft", "options": {"peft.tuner": "LILY"}, "as": "lily"}
+    with pytest.raises(ValueError, match="as"):
+        PlanFile.model_validate(PLAN | {"methods": [entry | wrong]})
 
 
 def test_an_ordering_is_the_paired_t_test_of_its_rows(boards):

@@ -7,6 +7,7 @@ plan have changed.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from clbench.boards.values import Row, Values, rows_of
 from clbench.metrics.summaries import SummarySpec
 from clbench.plans.choosing import Choice, Scored, choose, scored
 from clbench.runs.record import Board, Record, read_record
-from clbench.spec.plan import PlanFile, Search
+from clbench.spec.plan import Methods, PlanFile, Search
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Evidence:
         trials: runs on validation records.
         search: how settings are chosen, where they are.
         problems: what is wrong with records that were left out.
+        named: methods that the plan calls by names of their own.
     """
 
     stream: str
@@ -45,6 +47,18 @@ class Evidence:
     trials: Sequence[Record] = ()
     search: Search | None = None
     problems: Sequence[str] = ()
+    named: Sequence[Methods] = ()
+
+    def name(self, record: Record) -> str:
+        """What a run's method is called here."""
+        return next((str(one.name) for one in self.named if _is_one(one, record)), record.method.name)
+
+    def by_name(self, rows: Sequence[Row]) -> dict[str, list[Row]]:
+        """A method's rows: with other options, other versions."""
+        found: dict[str, list[Row]] = {}
+        for row in rows:
+            found.setdefault(self.name(first(row)), []).append(row)
+        return found
 
     @cached_property
     def values(self) -> Values:
@@ -54,7 +68,14 @@ class Evidence:
     @cached_property
     def rows(self) -> list[Row]:
         """Of the board."""
-        return rows_of(self.runs)
+        return [self._called(row) for row in rows_of(self.runs)]
+
+    def _called(self, row: Row) -> Row:
+        """A row whose name says what its options say, but for the learning rate."""
+        name, rate = self.name(first(row)), own_rate(first(row).method.options)
+        if name == first(row).method.name:
+            return row
+        return dataclasses.replace(row, label=name if rate is None else f"{name} (learning_rate={rate:g})")
 
     @cached_property
     def orders(self) -> list[str]:
@@ -67,7 +88,7 @@ class Evidence:
         """What each method's trials came to, by learning rate."""
         if self.search is None:
             return {}
-        rows = rows_by_method(rows_of(self.trials))
+        rows = self.by_name(rows_of(self.trials))
         return {name: _scored(found, self.search, self.summaries) for name, found in rows.items()}
 
     @cached_property
@@ -111,24 +132,31 @@ def gather(
         trials = _only(f"{stream} (validation)", tried, boards) if plan.search else None
         runs, searched = (_loaded(leaderboards, one) for one in (name, trials))
         problems = [*runs.problems, *searched.problems]
-        found.append(Evidence(stream, here[name], runs.records, summaries, searched.records, plan.search, problems))
+        named = [one for one in plan.methods if one.name and streams_of(plan, [one]) == [stream]]
+        found.append(
+            Evidence(stream, here[name], runs.records, summaries, searched.records, plan.search, problems, named)
+        )
     if not found:
         raise RecordError(f"no record of plan {plan.plan} in {leaderboards}; clbench run PLAN makes them")
     return found
 
 
-def streams_of(plan: PlanFile) -> list[str]:
-    """Its streams, as it says them."""
-    said = [methods.run.get("stream", plan.run.get("stream", "trace")) for methods in plan.methods]
+def streams_of(plan: PlanFile, methods: Sequence[Methods] = ()) -> list[str]:
+    """Its streams, or those of some of its methods, as it says them."""
+    said = [one.run.get("stream", plan.run.get("stream", "trace")) for one in methods or plan.methods]
     return list(dict.fromkeys(map(str, said)))
 
 
-def rows_by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """A method's rows: with other options, other versions."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(first(row).method.name, []).append(row)
-    return found
+def _is_one(methods: Methods, record: Record) -> bool:
+    """Whether a run's method has the options by which the plan tells it from itself."""
+    asked, own = methods.run.get("options", {}), record.method.options
+    return methods.plugin == (record.method.name,) and all(
+        isinstance(part := own.get(member), Mapping) and _agree(part, said) for member, said in asked.items()
+    )
+
+
+def _agree(part: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    return all(str(part.get(key)).casefold() == str(value).casefold() for key, value in said.items())
 
 
 def records(row: Row) -> list[Record]:

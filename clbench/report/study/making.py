@@ -28,7 +28,7 @@ def made(evidence: Evidence) -> Iterator[str]:
 
 
 def _runs(evidence: Evidence) -> str:
-    methods = {run.method.name for run in evidence.runs}
+    methods = {evidence.name(run) for run in evidence.runs}
     orders = {run.order for run in evidence.runs}
     trials = f", after {len(evidence.trials)} trials on validation records" if evidence.trials else ""
     return (

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clbench.boards.values import Row, Run, Values, rows_of
-from clbench.report.study.evidence import Evidence, first, own_rate, rate_of, records, rows_by_method
+from clbench.report.study.evidence import Evidence, first, own_rate, rate_of, records
 from clbench.runs.record import Record
 
 
@@ -33,7 +33,7 @@ class Way:
 
 def ways(evidence: Evidence) -> list[Way]:
     """The ways of setting rates, as far as methods were run so."""
-    by_method, tried = rows_by_method(evidence.rows), rows_by_method(rows_of(evidence.trials))
+    by_method, tried = evidence.by_name(evidence.rows), evidence.by_name(rows_of(evidence.trials))
     best = {name: row for name, rows in by_method.items() if (row := _best(name, rows, evidence))}
     same = {name: row for name, rows in by_method.items() if (row := _at(evidence.rate, rows))}
     swept = {name: Row(name, {}, runs) for name, rows in tried.items() if (runs := _distinct(rows))}
@@ -47,7 +47,7 @@ def ways(evidence: Evidence) -> list[Way]:
 
 def unreported(evidence: Evidence) -> list[str]:
     """Methods that have rows, and none with what the search chose."""
-    by_method = rows_by_method(evidence.rows)
+    by_method = evidence.by_name(evidence.rows)
     return sorted(name for name in evidence.choices if name in by_method and not _best(name, by_method[name], evidence))
 
 

@@ -40,6 +40,6 @@ def _questions(plan: PlanFile, path: Path | None, registry: Registry, found: Seq
     """A person's; methods of records are known without their package."""
     if path is None:
         return default_questions(plan.plan, baseline=default_style().baseline)
-    ran = {part for one in found for run in one.runs for part in run.method.name.split("+")}
+    ran = {part for one in found for run in one.runs for part in (*run.method.name.split("+"), one.name(run))}
     metrics = [one.name for one in registry.summary_specs()]
     return read_questions(path, methods=sorted({*registry.methods.entries, *ran}), metrics=metrics)
