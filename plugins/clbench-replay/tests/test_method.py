@@ -88,7 +88,7 @@ def test_options_survive_json(options):
         ({"ratio": -1}, "ratio"),
         ({"schedule": "after-task", "ratio": 0.5}, "goes with schedule=mixed"),
         ({"include_current": True}, "include_current: goes with schedule=after-task"),
-        ({"extra": "x.jsonl"}, "extra: goes with schedule=after-task"),
+        ({"extra": "x.jsonl", "ratio": 0}, "extra: is never drawn at ratio=0"),
         ({"schedule": "after-task", "extra": "{no}.jsonl"}, r"\{no\}\.jsonl: cannot be read"),
         ({"sise": 8}, "did you mean 'size'"),
     ],
@@ -130,6 +130,19 @@ def test_a_batch_gets_its_ratio_of_past_records():
         drawn.append(wanted[8:])
     assert drawn[0] == drawn[2] != drawn[1], "a step's draw follows from its number alone"
     assert method.footprint().extra_passes == 6 / 32
+
+
+def test_extra_records_are_drawn_from_the_first_task_on(tmp_path):
+    extra = examples(10, task="replay/extra", seed=5)
+    write_jsonl(tmp_path / "extra.jsonl", extra)
+    method, run, batch = make(size=30, extra=str(tmp_path / "extra.jsonl")), make_run(), examples(8, seed=1)
+    assert set(method.batch_data(run, batch)[8:]) <= set(extra)
+    learn(method, run, 1)
+    drawn = [one for run.step in range(300) for one in method.batch_data(run, batch)[8:]]
+    held = [*examples(20), *extra]
+    assert set(drawn) == set(held), "each is drawn, the memory's and the others"
+    share = sum(one in set(extra) for one in drawn) / len(drawn)
+    assert share == pytest.approx(1 / 3, abs=0.08), "as likely as any record"
 
 
 def test_no_more_is_drawn_than_there_is():

@@ -33,8 +33,8 @@ class ReplayOptions(MethodOptions):
             task, at the learning rate reached, as TRACE does.
         ratio: past records a step for each record of its batch, with `mixed`; 0.25 by default, 0 is plain fine-tuning.
         include_current: with `after-task`, whether the task just learned is rehearsed too. TRACE: no.
-        extra: with `after-task`, a JSONL file of {"prompt", "answer"} that is rehearsed too, after the first task
-            also; TRACE adds LIMA.
+        extra: a JSONL file of {"prompt", "answer"}, general records such as LIMA, which TRACE adds: `mixed` draws past
+            records from the memory and from it, `after-task` rehearses it too, both with the first task also.
     """
 
     policy: Policy = "task-balanced"
@@ -70,17 +70,19 @@ class ReplayOptions(MethodOptions):
             raise PydanticCustomError("ratio", "goes with schedule=mixed; after-task trains on the whole memory")
         return ratio
 
-    @field_validator("include_current", "extra")
+    @field_validator("include_current")
     @classmethod
-    def _rehearsal_is_after_a_task(cls, value: Any, info: ValidationInfo) -> Any:
+    def _rehearsal_is_after_a_task(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("schedule") == "mixed":
             raise PydanticCustomError("rehearsal", "goes with schedule=after-task")
         return value
 
     @field_validator("extra")
     @classmethod
-    def _extra_can_be_read(cls, extra: str | None) -> str | None:
+    def _extra_can_be_read(cls, extra: str | None, info: ValidationInfo) -> str | None:
         if extra is not None:
+            if info.data.get("ratio") == 0:
+                raise PydanticCustomError("extra", "is never drawn at ratio=0; leave one of the two out")
             read_extra(extra)
         return extra
 
@@ -116,18 +118,24 @@ class Replay(Method):
         self._extra = [] if self.options.extra is None else read_extra(self.options.extra)
 
     def batch_data(self, run: Run, batch: Sequence[Example]) -> Sequence[Example]:
-        """The batch, and a fresh sample of the memory."""
+        """The batch, and a fresh sample of the memory and the extra records."""
         self._own += len(batch)
         ratio = RATIO if self.options.ratio is None else self.options.ratio
-        if self.options.schedule != "mixed" or not self._memory or not ratio:
+        held = len(self._memory) + len(self._extra)
+        if self.options.schedule != "mixed" or not held or not ratio:
             return batch
-        number = min(round(ratio * len(batch)), len(self._memory))
+        number = min(round(ratio * len(batch)), held)
         if not number:
             run.warn("replay: steps whose batch is too small for replay.ratio, which replayed nothing")
             return batch
         self._mixed += number
-        drawn = run.rng("replay.batch", run.step).sample(self._memory, number)
-        return [*batch, *(one.example for one in drawn)]
+        drawn = run.rng("replay.batch", run.step).sample(range(held), number)
+        return [*batch, *map(self._held, drawn)]
+
+    def _held(self, place: int) -> Example:
+        """Of the memory, then of the extra records."""
+        inside = place < len(self._memory)
+        return self._memory[place].example if inside else self._extra[place - len(self._memory)]
 
     def rehearsal_data(self, run: Run, experience: Experience, data: Sequence[Example]) -> Sequence[Example]:
         """The memory and the extra records, with `after-task`."""
