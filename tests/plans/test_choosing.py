@@ -57,4 +57,6 @@ def test_what_was_chosen_at_the_edge_of_what_was_tried_is_known():
     trials = [Scored(point, {}) for point in points]
     assert [Choice("m", point, trials).edges for point in points] == [{"m.rate": "lowest"}, {}, {"m.rate": "highest"}]
     assert Choice("m", points[0], trials[:1]).edges == {}, "nothing else was tried"
+    nested = [Scored({"m": {"rate": rate, "way": "a"}}, {}) for rate in (1, 2)]
+    assert Choice("m", nested[1].point, nested).edges == {"m.rate": "highest"}, "as records have it"
     assert Choice("m", {}, [Scored({}, {})]).edges == {}

@@ -135,6 +135,8 @@ def test_a_method_whose_choice_was_not_run_is_named_and_not_compared(boards, sav
     assert unreported(found) == ["hft"]
     assert "hft" not in ways(found)[0].rows
     assert "Not run with what was chosen: `hft`." in study(boards).text()
+    edges = "a rate beyond it may do better: the lowest for `sequential`; the highest for `mofo`."
+    assert edges in study(boards).text(), "one rate of hft is no edge"
     assert "### Methods, other settings" in study(boards).text()
 
 
