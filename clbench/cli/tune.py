@@ -113,9 +113,9 @@ def _write(path: Path, run: dict[str, Any], methods: Sequence[dict[str, Any]], *
 
     from clbench.base import atomic
     from clbench.cli.shared import output
-    from clbench.cli.shared.planned import dotted
+    from clbench.cli.shared.planned import plain
 
-    content = {"plan": "tuned", "run": {key: dotted(one) for key, one in run.items()}, "methods": list(methods)}
+    content = {"plan": "tuned", "run": {key: plain(one) for key, one in run.items()}, "methods": list(methods)}
     atomic.write_text(path, MARK + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     if not silent:
         output.console().print(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.data.formed import spread
 from clbench.methods.asked import asked
-from clbench.models.bearing.window import room
+from clbench.models.bearing.window import readable
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,7 @@ def texts_of(data: TaskData, encoder: Encoder, *models: Any) -> list[list[int]]:
     whole = data.task.measure == "loss"
     some = spread(data.test, RECORDS)
     prompts = [one.prompt + one.answer if whole or not one.prompt else encoder.asked(one) for one in some]
-    return encoder.prompts(prompts, limit=room(*models, most=LENGTH))
+    return encoder.prompts(prompts, limit=readable(*models, most=LENGTH))
 
 
 def divergence(base: Logits, tuned: Logits, texts: Sequence[Sequence[int]]) -> Divergence:

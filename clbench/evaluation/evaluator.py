@@ -20,7 +20,7 @@ from clbench.evaluation.engines.engine import Batch, Place, Written, until_end
 from clbench.models import memory
 from clbench.models.bearing.checks import LOOSE
 from clbench.models.bearing.padding import Padding
-from clbench.models.bearing.window import room, window
+from clbench.models.bearing.window import readable, window
 from clbench.runs.predictions import Prediction
 from clbench.scoring import choices
 from clbench.training.batching import ROWS
@@ -126,7 +126,7 @@ class Evaluator:
             known: answers from before an interruption; batches that are whole among them are not asked again.
         """
         limit = min(max_new_tokens, window(model) // 2 if probe else self.protocol.max_answer_tokens)
-        most = window(model) if probe else room(model, most=self.protocol.max_prompt_tokens + limit)
+        most = window(model) if probe else readable(model, most=self.protocol.max_prompt_tokens + limit)
         told = [self.encoder.asked(one) for one in examples]
         prompts = self.encoder.prompts(told, limit=most - limit)
 
@@ -159,7 +159,7 @@ class Evaluator:
             on_batch: see `predict`.
             known: see `predict`.
         """
-        held = room(model, most=self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens)
+        held = readable(model, most=self.protocol.max_prompt_tokens + self.protocol.max_answer_tokens)
         questions = likelihood.encode(self.encoder, examples, window=window(model) if probe else held)
         size = self.runtime.eval_batch
         costs, most = self._memory(model, width=_longest(questions))

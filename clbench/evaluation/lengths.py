@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.base.errors import ModelError
 from clbench.data.sources import TaskData
 from clbench.data.tokenising import Encoder
-from clbench.models.bearing.window import is_bounded, reserved, window
+from clbench.models.bearing.window import is_bounded, reserved, stated, window
 
 if TYPE_CHECKING:
     from clbench.runs.runconfig import RunConfig
@@ -28,8 +28,9 @@ def check_lengths(config: RunConfig, encoder: Encoder, model: Any) -> str | None
         ModelError: the model cannot read such a text.
     """
     protocol, most = config.plan.protocol, window(model)
-    if protocol.max_prompt_tokens + protocol.max_answer_tokens < most:
-        return None  # with the token that ends a text
+    admitted = protocol.max_prompt_tokens + protocol.max_answer_tokens + 1  # with the token that ends a text
+    if admitted <= most or not (stated(model) or is_bounded(model)):
+        return None
     longest = {one.task.name: _longest(encoder, one, most=protocol.max_answer_tokens) for one in config.data}
     name, length = max(longest.items(), key=lambda pair: pair[1])
     if length <= most:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clbench.evaluation.divergence import LENGTH, Divergence, Logits, divergence, logits_of, texts_of
-from clbench.models.bearing.window import room
+from clbench.models.bearing.window import readable
 
 if TYPE_CHECKING:
     from clbench.data.sources import TaskData
@@ -32,7 +32,7 @@ def of_text(base: LocalModel, tuned: LocalModel, text: str) -> Divergence:
     """KL on pieces of a text."""
     encoder = base.evaluator.encoder
     (ids,) = encoder.tokens([text])
-    size = room(base.model, tuned.model, most=LENGTH + len(encoder.prefix)) - len(encoder.prefix)
+    size = readable(base.model, tuned.model, most=LENGTH + len(encoder.prefix)) - len(encoder.prefix)
     pieces = [ids[start : start + size] for start in range(0, len(ids), size)]
     some = [pieces[index * len(pieces) // min(PIECES, len(pieces))] for index in range(min(PIECES, len(pieces)))]
     return divergence(logits(base), logits(tuned), [[*encoder.begin(one), *one] for one in some])

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from clbench.base.errors import OptionError, RunError, did_you_mean
 from clbench.metrics.matrix import ResultMatrix
 from clbench.metrics.summaries import SummarySpec, compute
-from clbench.plans.grid import Point
+from clbench.plans.grid import Point, dotted
 from clbench.spec.plan import Search
 
 
@@ -45,20 +45,12 @@ class Choice:
     def edges(self) -> dict[str, Literal["lowest", "highest"]]:
         """Options of which the lowest or highest number that was tried was chosen: a better one may lie beyond."""
         found: dict[str, Literal["lowest", "highest"]] = {}
-        points = [_flat(one.point) for one in self.trials]
-        for key, value in _flat(self.point).items():
+        points = [dotted(one.point) for one in self.trials]
+        for key, value in dotted(self.point).items():
             tried = [number for one in points if (number := _number(one.get(key))) is not None]
             if len(set(tried)) > 1 and (chosen := _number(value)) in (min(tried), max(tried)):
                 found[key] = "lowest" if chosen == min(tried) else "highest"
         return found
-
-
-def _flat(point: Point) -> Point:
-    """`{mofo: {fraction: 0.1}}`, as a record has it, as `{mofo.fraction: 0.1}`."""
-    found: Point = {}
-    for key, value in point.items():
-        found |= {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, Mapping) else {key: value}
-    return found
 
 
 def _number(value: Any) -> float | None:

@@ -53,6 +53,14 @@ def points(method: str, grid: Mapping[str, Sequence[Any]], *, trials: int | None
     return [every[index] for index in sorted(drawn)]
 
 
+def dotted(sections: Mapping[str, Any]) -> Point:
+    """Options as a plan has them: `{mofo: {fraction: 0.1}}` as `{mofo.fraction: 0.1}`; what has no section stays."""
+    found: Point = {}
+    for key, value in sections.items():
+        found |= {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, Mapping) else {key: value}
+    return found
+
+
 def check_equal(sizes: Iterable[tuple[str, int]]) -> None:
     """Whether every method has as many trials.
 

@@ -126,6 +126,16 @@ class PlanFile(Frozen):
     search: Search | None = None
     methods: Annotated[tuple[Methods, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _names_are_told_apart(self) -> Self:
+        plugins = {plugin for one in self.methods for plugin in one.plugin}
+        known: dict[str, Any] = {}
+        for one in (methods for methods in self.methods if methods.name):
+            meant = one.plugin, one.run["options"]
+            if one.name in plugins or known.setdefault(str(one.name), meant) != meant:
+                raise ValueError(f"as: {one.name} is what another method is called")
+        return self
+
 
 def read_plan(path: Path) -> PlanFile:
     """A plan file.

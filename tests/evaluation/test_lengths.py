@@ -6,6 +6,7 @@ import pytest
 import small
 
 from clbench.base.errors import ModelError
+from clbench.testing.families import family, save
 
 
 def saved(folder, make, **config):
@@ -44,6 +45,12 @@ def test_the_setting_that_is_named_makes_it_fit(run, tmp_path):
         run(model)
     fits = int(re.search(r"max_prompt_tokens=(\d+)", str(refused.value))[1])
     assert run(model, protocol={"max_prompt_tokens": fits}).record
+
+
+def test_nothing_is_said_of_a_window_that_no_configuration_names(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("clbench.models.bearing.window.WINDOW", 12)  # texts are longer
+    model = save(family("mamba"), tmp_path / "mamba", tokenizer=small.byte_level())
+    assert not any("made for" in one for one in run(model, "frozen").record.warnings)
 
 
 def test_soft_prompts_take_their_room(run, tmp_path):

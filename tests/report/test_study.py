@@ -105,6 +105,14 @@ def test_a_name_is_of_one_method_with_options(wrong):
         PlanFile.model_validate(PLAN | {"methods": [entry | wrong]})
 
 
+@pytest.mark.parametrize("other", [{"as": "sequential"}, {"options": {"peft.tuner": "HIRA"}}])
+def test_a_name_is_of_no_other_method(other):
+    entry = {"plugin": "peft", "options": {"peft.tuner": "LILY"}, "as": "lily"}
+    assert PlanFile.model_validate(PLAN | {"methods": ["sequential", entry, entry | {"stream": "toy:2"}]})
+    with pytest.raises(ValueError, match="is what another method is called"):
+        PlanFile.model_validate(PLAN | {"methods": ["sequential", entry, entry | other]})
+
+
 def test_an_ordering_is_the_paired_t_test_of_its_rows(boards):
     question = Question(ask="?", orderings=("sequential < mofo", "sequential < hft"))
     same = ways(evidence(boards))[1]

@@ -15,6 +15,7 @@ from clbench.engine.request import Request
 from clbench.plans import jobs as planning
 from clbench.plans.choosing import Choice
 from clbench.plans.failing import Failure, raise_failures
+from clbench.plans.grid import dotted
 from clbench.plans.jobs import Arm
 from clbench.plans.plan import Plan, members_of, of_file, of_request, over
 from clbench.spec.plan import PlanFile, read_plan
@@ -204,11 +205,9 @@ def tuned(file: PlanFile, choices: Sequence[Choice]) -> list[dict[str, Any]]:
     return found
 
 
-def dotted(value: Any) -> Any:
-    """Sections as a plan file has them: `{mofo: {fraction: 0.1}}` as `{mofo.fraction: 0.1}`."""
-    if not isinstance(value, Mapping):
-        return list(value) if isinstance(value, tuple) else value
-    return {f"{section}.{key}": one for section, values in value.items() for key, one in values.items()}
+def plain(value: Any) -> Any:
+    """An option's value as a plan file has it."""
+    return dotted(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
 
 
 def duration(seconds: float) -> str:

@@ -20,11 +20,15 @@ def reserved(model: Any) -> int:
     return getattr(getattr(model, "module", model), _VIRTUAL, 0)
 
 
+def stated(model: Any) -> int | None:
+    """Tokens of a text that a model was made for, where its configuration says so."""
+    config = getattr(model, "module", model).config
+    return next(filter(None, (getattr(config, name, None) for name in SIZES)), None)
+
+
 def window(model: Any) -> int:
-    """Tokens of a text that a model was made for; what can take no more has less room beside virtual tokens."""
-    inner = getattr(model, "module", model)
-    size = next(filter(None, (getattr(inner.config, name, None) for name in SIZES)), WINDOW)
-    return int(size) - (reserved(inner) if is_bounded(inner) else 0)
+    """The same, or a usual number; what can take no more has less room beside virtual tokens."""
+    return (stated(model) or WINDOW) - (reserved(model) if is_bounded(model) else 0)
 
 
 def is_bounded(model: Any) -> bool:
@@ -35,6 +39,6 @@ def is_bounded(model: Any) -> bool:
     return not ends.isdisjoint(TABLES) or getattr(inner.config, "model_type", "") == "mpt"
 
 
-def room(*models: Any, most: int) -> int:
+def readable(*models: Any, most: int) -> int:
     """Tokens of a text that all of some models can read, at most so many."""
     return min([most, *(window(one) for one in models if is_bounded(one))])

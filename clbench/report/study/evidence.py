@@ -134,7 +134,16 @@ def gather(
         problems = [*runs.problems, *searched.problems]
         named = [one for one in plan.methods if one.name and streams_of(plan, [one]) == [stream]]
         found.append(
-            Evidence(stream, here[name], runs.records, summaries, searched.records, plan.search, problems, named)
+            Evidence(
+                stream,
+                here[name],
+                runs.records,
+                summaries,
+                trials=searched.records,
+                search=plan.search,
+                problems=problems,
+                named=named,
+            )
         )
     if not found:
         raise RecordError(f"no record of plan {plan.plan} in {leaderboards}; clbench run PLAN makes them")
@@ -151,12 +160,15 @@ def _is_one(methods: Methods, record: Record) -> bool:
     """Whether a run's method has the options by which the plan tells it from itself."""
     asked, own = methods.run.get("options", {}), record.method.options
     return methods.plugin == (record.method.name,) and all(
-        isinstance(part := own.get(member), Mapping) and _agree(part, said) for member, said in asked.items()
+        isinstance(part := own.get(member), Mapping) and all(_agree(part.get(key), one) for key, one in said.items())
+        for member, said in asked.items()
     )
 
 
-def _agree(part: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
-    return all(str(part.get(key)).casefold() == str(value).casefold() for key, value in said.items())
+def _agree(value: Any, said: Any) -> bool:
+    """Methods may spell a name in their own way."""
+    both = isinstance(value, str) and isinstance(said, str)
+    return value.casefold() == said.casefold() if both else value == said
 
 
 def records(row: Row) -> list[Record]:

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clbench_mofo import compiled
-from clbench_mofo.listing import SPARE
+from clbench_mofo import compiled, moving
 from clbench_mofo.slices import Counted
 from clbench_mofo.threads import spread
 from clbench_mofo.trial import TRIED, by_torch, changed, tried
@@ -58,7 +57,7 @@ class CpuPass:
         addresses, entries, halves = _addresses(batch), _entries(batch), batch[0].param.dtype == torch.bfloat16
         ranks = np.maximum(1, (share * entries).astype(np.int64)) if share < 1 else entries
         lists = self._rooms.pop() if self._rooms else _room(0)
-        if len(lists[0]) < entries.sum() + SPARE:
+        if len(lists[0]) < entries.sum() + compiled.SPARE:
             lists = _room(int(entries.sum()))
         key = addresses[:, 0].tobytes()
         before = self._thresholds.get(key)
@@ -66,7 +65,7 @@ class CpuPass:
         begins = compiled.select(addresses, entries, ranks, halves, betas, self._joined, guesses, lists)
         self._thresholds[key] = guesses[0].view(np.float32), None if before is None else before[0]
         torch.from_numpy(lists[2][: begins[-1]]).sqrt_()
-        compiled.move(addresses, entries, halves, begins, guesses[0], lists, numbers)
+        moving.move(addresses, entries, halves, begins, guesses[0], lists, numbers)
         self._rooms.append(lists)
 
 
@@ -97,7 +96,7 @@ def are_small(gradients: Sequence[Tensor]) -> bool:
 
 def _room(entries: int) -> tuple[Any, ...]:
     kinds = (np.uint32, np.float32, np.float32, np.int32)
-    return tuple(np.empty(entries + SPARE, kind) for kind in kinds)
+    return tuple(np.empty(entries + compiled.SPARE, kind) for kind in kinds)
 
 
 def _kinds(counted: Sequence[Counted]) -> Iterator[tuple[torch.dtype, list[Counted]]]:
