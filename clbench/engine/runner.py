@@ -172,7 +172,8 @@ class Runner:
         loaded = fixed.load_model(self.devices.device)
         self.protocol = protocol = with_learning_rate(config.plan.protocol, method)
         told = (*self.devices.warnings(), *loaded.notes)
-        for one in told:
+        slow = device.slow_bf16(self.devices.device, precision=protocol.precision)
+        for one in filter(None, (slow, *told)):
             fixed.say(one)
         self.warnings = warnings = dict.fromkeys((*told, *config.notes()), 1)
         encoder = make_encoder(loaded.tokenizer, protocol)

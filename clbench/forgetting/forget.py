@@ -19,7 +19,7 @@ from clbench.forgetting.result import Forgotten
 from clbench.forgetting.served import PREFIX, ServedModel
 from clbench.forgetting.sides import find_pair
 from clbench.forgetting.store import Store
-from clbench.models.device import make_accelerator
+from clbench.models.device import make_accelerator, slow_bf16
 from clbench.models.naming import find_model
 from clbench.plugins.own import SCORER
 from clbench.plugins.registry import registry
@@ -102,8 +102,10 @@ def compare(
     )
     names = tuple(str(one) for one in (base, tuned) if one is not None)
     sides = _sides(names, desk, records, trust=query.trust_remote_code)
-    store = Store(home.answers_dir())
-    return Comparison(*sides, records, known.scorer, store, progress or Progress()).run(query)
+    store, progress = Store(home.answers_dir()), progress or Progress()
+    if slow := slow_bf16(desk.accelerator.device, precision=query.precision):
+        progress.say_once(slow)
+    return Comparison(*sides, records, known.scorer, store, progress).run(query)
 
 
 def _sides(names: tuple[str, ...], desk: Desk, records: Sequence[TaskData], *, trust: bool) -> tuple[Side, Side]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 _SIDES, _TIMES = {"cpu": 2048, "cuda": 8192}, 10  # of the matrix product that a device's peak is measured by
+_SMALL = 256  # side of a product that takes milliseconds on the slowest processor
+_SLOW = 2.0  # times fp32's: bf16 saves memory, so less is no news
 
 
 def make_accelerator(wanted: str) -> Accelerator:
@@ -120,11 +122,24 @@ def share_of_peak(device: torch.device, *, flops: float, seconds: float, precisi
         return None
 
 
-def peak(device: torch.device, *, precision: Precision) -> float:
-    """Operations a second of a product of two square matrices, warmed up."""
+def slow_bf16(device: torch.device, *, precision: Precision) -> str | None:
+    """What to say before a processor without instructions for bf16 is asked for it; None where it has them."""
+    if device.type != "cpu" or precision != "bf16":
+        return None
+    times = peak(device, precision="fp32", side=_SMALL) / peak(device, precision="bf16", side=_SMALL)
+    if times < _SLOW:
+        return None
+    return (
+        f"this processor multiplies in bf16 {times:.0f} times more slowly than in fp32, and so will train and answer: "
+        "protocol.precision=fp32 is faster here, and a board of its own"
+    )
+
+
+def peak(device: torch.device, *, precision: Precision, side: int | None = None) -> float:
+    """Operations a second of a product of two square matrices, of a side that fills the device, warmed up."""
     import torch
 
-    side, dtype = _SIDES[device.type], torch.bfloat16 if precision == "bf16" else torch.float32
+    side, dtype = side or _SIDES[device.type], torch.bfloat16 if precision == "bf16" else torch.float32
     one = torch.randn(side, side, device=device, dtype=dtype)
 
     def seconds(times: int) -> float:
