@@ -1,8 +1,8 @@
-"""What is known of the records of a board, kept in a file so that a run that ends reads its own record only.
+"""What is known of the records of a board, kept in a file so that a run that ends judges its own record only.
 
-The index decides nothing: an entry counts only while its record's size, inode and times are what they were, and the
-code that made it is the same. Without it, or where it cannot be read, everything is read again, to the same bytes.
-`clbench leaderboard` always reads everything.
+The index decides nothing: an entry counts only while its record is what it was, and the code that made it is the same.
+A run tells by size, inode and times of files, `clbench leaderboard` by every byte of them. Without an index, or where
+it cannot be read, all records are judged again, to the same bytes; `clbench leaderboard --check` never has one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +21,7 @@ from clbench.base.hashing import digest, file_digest
 from clbench.boards.entries import Entry, EntryMethod
 from clbench.metrics.summaries import SummarySpec
 
-Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, ...]
 FRESH_SECONDS = 2.0  # a file changed this lately may change again without its times showing it
 ROOMS = ("base", "boards", "methods", "metrics", "runs")  # whose code makes entries
 
@@ -43,6 +43,21 @@ class Known:
     bounds: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of one file, and of which.
+
+    Args:
+        stamp: of the file when it was judged.
+        content: hash of it.
+        known: the judgement.
+    """
+
+    stamp: Stamp
+    content: str
+    known: Known
+
+
 @dataclass(slots=True)
 class Index:
     """Entries by path; without a file it is empty and keeps nothing.
@@ -50,39 +65,44 @@ class Index:
     Args:
         path: of the file.
         code: identity of what makes entries.
+        thorough: whether an entry counts by its record's bytes, not by its stamp.
         known: what the file had.
     """
 
     path: Path | None = None
     code: str = ""
-    known: dict[str, tuple[Stamp, Known]] = field(default_factory=dict)
-    changed: dict[str, tuple[Stamp, Known]] = field(default_factory=dict)
+    thorough: bool = False
+    known: dict[str, Kept] = field(default_factory=dict)
+    changed: dict[str, Kept] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
 
     @classmethod
-    def open(cls, leaderboards: Path, *, board: str, code: str, read: bool = True) -> Index:
-        """The index of one board; with `read` off an empty one that replaces it."""
+    def open(cls, leaderboards: Path, *, board: str, code: str, thorough: bool = False) -> Index:
+        """The index of one board."""
         path = leaderboards / ".index" / f"{board}.sqlite"
-        index = cls(path, code)
+        index = cls(path, code, thorough)
         with contextlib.suppress(sqlite3.Error, OSError, ValueError, TypeError, KeyError):
-            if read and path.is_file():
+            if path.is_file():
                 with contextlib.closing(sqlite3.connect(path)) as file:
                     (found,) = file.execute("select code from made").fetchone()
-                    rows = file.execute("select path, stamp, content from entries") if found == code else ()
-                    index.known = {row[0]: (_stamp(row[1]), _parse(row[0], row[2])) for row in rows}
+                    rows = file.execute("select path, stamp, bytes, content from entries") if found == code else ()
+                    index.known = {row[0]: Kept(_stamp(row[1]), row[2], _parse(row[0], row[3])) for row in rows}
         return index
 
-    def get(self, path: str, stamp: Stamp) -> Known | None:
-        """What is known of a file, if it is still as it was."""
+    def get(self, path: str, stamp: Stamp, content: Callable[[], str]) -> Known | None:
+        """What is known of a file, if it is still as it was; `content` hashes it."""
         found = self.known.get(path)
-        return found[1] if found and found[0] == stamp else None
+        if found is None:
+            return None
+        same = found.content == content() if self.thorough else found.stamp == stamp
+        return found.known if same else None
 
-    def put(self, known: Known, stamp: Stamp) -> None:
+    def put(self, known: Known, stamp: Stamp, content: str) -> None:
         """What was found out; not kept of a file that was changed just now."""
         if self.path is None:
             return
-        if time.time() - max(stamp[2:]) / 1e9 > FRESH_SECONDS:
-            self.changed[known.path] = stamp, known
+        if time.time() - max(stamp) / 1e9 > FRESH_SECONDS:
+            self.changed[known.path] = Kept(stamp, content, known)
         else:
             self.gone.add(known.path)
 
@@ -101,18 +121,22 @@ class Index:
                 self.path.unlink(missing_ok=True)
             with contextlib.closing(sqlite3.connect(self.path)) as file, file:
                 file.execute("create table if not exists made (code text)")
-                file.execute("create table if not exists entries (path text primary key, stamp text, content text)")
+                file.execute(
+                    "create table if not exists entries (path text primary key, stamp text, bytes text, content text)"
+                )
                 file.execute("delete from made")
                 file.execute("insert into made values (?)", (self.code,))
                 file.executemany("delete from entries where path = ?", ((path,) for path in self.gone))
-                file.executemany("insert or replace into entries values (?, ?, ?)", self._rows())
+                file.executemany("insert or replace into entries values (?, ?, ?, ?)", self._rows())
         except (sqlite3.Error, OSError):
             with contextlib.suppress(OSError):
                 self.path.unlink(missing_ok=True)
 
-    def _rows(self) -> Iterable[tuple[str, str, str]]:
-        for path, (stamp, known) in self.changed.items():
-            yield path, json.dumps(stamp), json.dumps([known.problem, known.bounds, _content(known.entry)])
+    def _rows(self) -> Iterable[tuple[str, str, str, str]]:
+        for path, kept in self.changed.items():
+            known = kept.known
+            found = json.dumps([known.problem, known.bounds, _content(known.entry)])
+            yield path, json.dumps(kept.stamp), kept.content, found
 
 
 def identity(summaries: Sequence[SummarySpec], keys: Sequence[str]) -> str:
@@ -133,8 +157,7 @@ def _source(target: str) -> str:
 
 
 def _stamp(text: str) -> Stamp:
-    size, inode, changed, touched = json.loads(text)
-    return size, inode, changed, touched
+    return tuple(map(int, json.loads(text)))
 
 
 def _content(entry: Entry | None) -> dict[str, object] | None:

@@ -81,13 +81,13 @@ def update(
         write: whether files are written.
         plugins: that may render a board.
         catalog: of streams, to tell which tasks a board has.
-        indexed: whether records that an index knows are not read again.
+        indexed: whether a record counts as known by its file's size and times; else by every byte of it.
     """
     updates = []
     code = identity(summaries, default_style().keys)
     for folder in [*board_folders(leaderboards, board=board), *(_orphans(leaderboards) if board is None else ())]:
         with atomic.lock(leaderboards) if write else contextlib.nullcontext():
-            index = Index.open(leaderboards, board=folder.name, code=code, read=indexed) if write else Index()
+            index = Index.open(leaderboards, board=folder.name, code=code, thorough=not indexed) if write else Index()
             updates.append(_update_one(folder, leaderboards, index, summaries, write, plugins, catalog))
             index.save()
     return updates

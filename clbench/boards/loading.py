@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from clbench.base.errors import ClbenchError, RecordError
-from clbench.base.hashing import digest
+from clbench.base.hashing import digest, file_digest
 from clbench.boards.admission import admit
 from clbench.boards.consistency import contradictions
 from clbench.boards.entries import PAIRED_BOUNDS, Entry, entry_of
@@ -123,7 +124,8 @@ def load_entries(
         index: of this folder; what is read is put in.
         catalog: of streams, to tell which tasks a board has.
     """
-    reader = _Reader(folder, leaderboards, Values(summaries), tuple(keys), index)
+    shared = folder / BOARD_FILE
+    reader = _Reader(folder, leaderboards, Values(summaries), tuple(keys), index, stamp_of(shared), _hash(shared))
     found = sorted(_files(folder), key=lambda file: (not _may_bind(file[0]), file[0]))  # bounds first
     bounds = [reader.take(name, stamp) for name, stamp in found if _may_bind(name)]
     kept, _ = admit([one.entry for one in bounds if one.entry])
@@ -160,14 +162,21 @@ class _Reader:
     values: Values
     keys: tuple[str, ...]
     index: Index
+    shared_stamp: Stamp  # of what records have in common, which is a part of each
+    shared: str
 
     def take(self, name: str, stamp: Stamp) -> Known:
-        known = self.index.get(name, stamp)
+        stamp, content = stamp + self.shared_stamp, partial(self._content, name)
+        known = self.index.get(name, stamp, content)
         if known is not None and known.bounds == _told(self._bounds(known.entry)):
             return known
+        before = content()
         made = self._read(name)
-        self.index.put(made, stamp)
+        self.index.put(made, stamp, before)
         return made
+
+    def _content(self, name: str) -> str:
+        return f"{_hash(self.folder / name)} {self.shared}"
 
     def _bounds(self, entry: Entry | None) -> Bounds:
         return self.values.bounds.get((entry.seed, entry.order), {}) if entry else {}
@@ -198,6 +207,14 @@ def _files(folder: Path) -> Iterator[tuple[str, Stamp]]:
             if name.endswith(".json") and (below, name) != (".", BOARD_FILE):
                 path = Path(place) / name
                 yield (name if below == "." else f"{below}/{name}"), stamp_of(path)
+
+
+def _hash(path: Path) -> str:
+    """Of a file's bytes; nothing where it cannot be read, which is judged elsewhere."""
+    try:
+        return file_digest(path) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def stamp_of(path: Path) -> Stamp:

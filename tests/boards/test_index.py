@@ -1,7 +1,6 @@
-"""With its index a board reads new records only, and has the same bytes as without."""
+"""With its index a board judges new records only, and has the same bytes as without."""
 
 import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +9,7 @@ import pytest
 from clbench.boards import index, loading
 from clbench.boards.leaderboard import update
 from clbench.metrics.summaries import SUMMARIES
+from clbench.runs.boardcopy import compact
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def board(tmp_path, make_record, monkeypatch):
         for record in records:
             record.save(record.path(folder))
 
-    def made(**how):
-        """The board's bytes, and how many records were read."""
+    def made(*, thorough=False):
+        """The board's bytes, and how many records were judged."""
         reads.clear()
-        (done,) = update(folder, summaries=SUMMARIES, indexed=True, **how)
+        (done,) = update(folder, summaries=SUMMARIES, indexed=not thorough)
         return done.path.read_bytes(), len(reads)
 
     def plain():
-        reads.clear()
-        (done,) = update(folder, summaries=SUMMARIES)
+        """The same without an index."""
+        (done,) = update(folder, summaries=SUMMARIES, write=False)
         assert not done.stale
         return done.path.read_bytes()
 
@@ -129,14 +129,54 @@ def test_an_index_that_cannot_be_read_costs_time_only(board, spoil, monkeypatch)
     assert board.made()[0] == text
 
 
-def test_the_command_reads_everything_and_git_sees_no_index(board, call):
+def test_a_stamp_that_lies_deceives_no_command(board, monkeypatch):
+    """A run goes by sizes and times, which somebody may set; the command by every byte."""
+    record = board.record(final=(0.5, 0.5))
+    board.add(record, board.record("mofo"))
+    monkeypatch.setattr(loading, "stamp_of", lambda path: (1, 2, 3, 4))
+    text, _ = board.made()
+    path = record.path(board.folder)
+    path.write_text(path.read_text().replace("0.5,", "0.6,"))
+    assert board.made() == (text, 0)
+    (done,) = update(board.folder, summaries=SUMMARIES)
+    assert done.stale
+    assert done.path.read_bytes() == board.plain() != text
+
+
+def test_the_command_judges_nothing_twice(board, monkeypatch):
+    board.add(*(board.record(seed=seed) for seed in range(3)))
+    assert board.made(thorough=True)[1] == 3
+    assert board.made(thorough=True)[1] == 0
+    assert board.made()[1] == 0, "nor does a run after it"
+    board.add(board.record("mofo"))
+    assert board.made(thorough=True)[1] == 1
+
+
+def test_what_records_have_in_common_is_a_part_of_each(board):
+    record = board.record(final=(0.5, 0.5))
+    compact.save(record, record.path(board.folder))
+    for how in ({}, {"thorough": True}):
+        assert board.made(**how)[1] in (0, 1)
+        assert board.made(**how)[1] == 0
+    (shared,) = board.folder.rglob("board.json")
+    content = shared.read_text()
+    for how in ({}, {"thorough": True}):
+        shared.write_text(content.replace('"board"', '"bord"', 1))
+        (done,) = update(board.folder, summaries=SUMMARIES, indexed=not how)
+        assert "restore it" in done.problems[0], how
+        shared.write_text(content)
+        assert board.made(**how)[1] == 1, how
+
+
+def test_the_command_writes_an_index_that_git_does_not_see(board, call):
     board.add(board.record())
-    board.made()
-    assert board.made()[1] == 0
-    began = time.time()
     assert call("leaderboard", "--leaderboards-dir", board.folder).code == 0
     assert (board.folder / ".index" / ".gitignore").read_text() == "*\n"
-    assert max(path.stat().st_mtime for path in (board.folder / ".index").glob("*.sqlite")) >= began - 1
+    assert board.made()[1] == 0
+    for path in (board.folder / ".index").glob("*"):
+        path.unlink()
+    assert call("leaderboard", "--check", "--leaderboards-dir", board.folder).code == 0
+    assert not list((board.folder / ".index").iterdir()), "--check knows of no index"
 
 
 def test_the_code_that_makes_entries_is_all_of_its_rooms(monkeypatch):
