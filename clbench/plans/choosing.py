@@ -35,11 +35,13 @@ class Choice:
         method: its name.
         point: the chosen one.
         trials: all of them, in the grid's order.
+        stream: with its variant, that they learned.
     """
 
     method: str
     point: Point
     trials: Sequence[Scored]
+    stream: str = ""
 
     @property
     def edges(self) -> dict[str, Literal["lowest", "highest"]]:

@@ -157,10 +157,11 @@ class Worker:
     def _choose(self, arm: Arm, ended: dict[str, Outcome | Failure]) -> Choice | Failure:
         assert arm.search is not None
         specs = self.registry.summary_specs()
-        found = [[_matrix(ended[job.run_id]) for job in trial.jobs] for trial in arm.trials]
-        trials = [scored(one.point, made, arm.search, specs) for one, made in zip(arm.trials, found, strict=True)]
+        made = [[_matrix(ended[job.run_id]) for job in trial.jobs] for trial in arm.trials]
+        trials = [scored(one.point, of, arm.search, specs) for one, of in zip(arm.trials, made, strict=True)]
         try:
-            return choose(arm.name or arm.method, trials, arm.search, specs)
+            found = choose(arm.name or arm.method, trials, arm.search, specs)
+            return dataclasses.replace(found, stream=arm.trial_jobs()[0].config.plan.label)
         except RunError as error:
             if self.how.fail_fast:
                 raise

@@ -37,7 +37,7 @@ def test_a_plan_is_listed_run_shown_and_then_nothing_is_left(call, plan):
     assert before.out.splitlines()[-1] == "plan mine: 0 done, 0 running, 0 failed, 3 left; 1 more after a choice"
     done = call("run", plan, "--quiet")
     assert done.code == 0, done.err
-    assert "search of sequential, validation records" in done.out
+    assert "search of sequential on mine, validation records" in done.out
     assert done.out.count("chosen") == 1
     assert "board" in done.out
     assert call("plan", "show", plan, "--json").json["counts"] == {"done": 3}

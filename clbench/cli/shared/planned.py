@@ -139,10 +139,10 @@ def print_choice(choice: Choice) -> None:
         }
         for one in choice.trials
     ]
-    title = f"search of {choice.method}, validation records"
+    title = f"search of {choice.method} on {choice.stream}, validation records"
     output.print_table(rows, headings=["trial", *names, ""], title=title)
     for key, side in choice.edges.items():
-        told = f"{key}={choice.point[key]} is the {side} that was tried: a better one may lie beyond"
+        told = f"{key}={dotted(choice.point)[key]} is the {side} that was tried: a better one may lie beyond"
         output.console().print(told, markup=False, soft_wrap=True)
 
 
