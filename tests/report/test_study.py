@@ -159,6 +159,23 @@ def test_the_document_says_what_the_records_say_and_nothing_else(boards):
     assert "28 runs of 3 methods, seeds 0–3, order1, after 4 trials on validation records" in text
 
 
+def test_processors_are_counted_and_their_mixture_is_told(save, tmp_path):
+    def made(method, seed, kind, **more):
+        save(method, seed, 0.5, provenance={"arithmetic": {"cpu_capability": kind}, **more})
+
+    for seed in range(3):
+        for method in FINAL:
+            made(method, seed, "AVX2")
+    assert "AVX2) " not in (text := study(tmp_path).text())
+    assert "unlike" not in text
+    made("sequential", 3, "AVX2")
+    made("mofo", 3, "AVX512", taken_up_with=[{"cpu_capability": "AVX2"}])
+    made("sequential", 4, "AVX512")
+    text = study(tmp_path).text()
+    assert "(cpu capability AVX2): 11 runs; cpu, a machine (cpu capability AVX512): 2 runs" in text
+    assert "on 1 of 5 seeds and orders, methods were run on processors with unlike instructions (AVX2, AVX512)" in text
+
+
 def test_orders_are_apart_in_tables_and_together_in_pairs(boards, save):
     for method in ("sequential", "mofo"):
         save(method, 0, 0.7, order="another")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,10 @@ TOLD = 5  # problems that are named
 
 def made(evidence: Evidence) -> Iterator[str]:
     """Lines on runs, machine and conditions; what was left out; the search and its choices."""
-    yield "\n".join(f"- {one}" for one in (_runs(evidence), *_where(evidence), _conditions(evidence), *_base(evidence)))
+    yield "\n".join(
+        f"- {one}"
+        for one in (_runs(evidence), *_where(evidence), *_unlike(evidence), _conditions(evidence), *_base(evidence))
+    )
     if evidence.problems:
         told = "\n".join(f"- {markdown(one)}" for one in evidence.problems[:TOLD])
         number = len(evidence.problems)
@@ -52,17 +56,36 @@ def _where(evidence: Evidence) -> Iterator[str]:
 
 
 def _machine(runs: Sequence[Record]) -> str:
-    places = []
+    """Each machine once; of several, how many runs each one made."""
+    made: Counter[str] = Counter()
     for run in runs:
-        arithmetic = run.provenance.get("arithmetic")
-        own = [arithmetic] if isinstance(arithmetic, Mapping) else []
-        later = run.provenance.get("taken_up_with")
-        for one in [*own, *(later if isinstance(later, Sequence) else ())]:
-            told = ", ".join(f"{key} {value}".replace("_", " ") for key, value in one.items())
-            places.append(f"{run.costs.device}, {run.provenance.get('platform', 'a machine')} ({told})")
-        if not own:
-            places.append(run.costs.device)
-    return _all(places)
+        platform = run.provenance.get("platform", "a machine")
+        told = [", ".join(f"{key} {value}".replace("_", " ") for key, value in one.items()) for one in _arithmetic(run)]
+        places = [f"{run.costs.device}, {platform} ({one})" for one in told] or [run.costs.device]
+        made.update(set(places))
+    return _all(made if len(made) == 1 else (f"{place}: {number} runs" for place, number in sorted(made.items())))
+
+
+def _arithmetic(run: Record) -> list[Mapping[str, Any]]:
+    """What its rounding depended on: at its beginning, and wherever it was taken up."""
+    later = run.provenance.get("taken_up_with")
+    found = [run.provenance.get("arithmetic"), *(later if isinstance(later, Sequence) else ())]
+    return [one for one in found if isinstance(one, Mapping)]
+
+
+def _unlike(evidence: Evidence) -> Iterator[str]:
+    """Where methods are compared that did not run on the same kind of processor."""
+    met: dict[tuple[str, int, str], set[str]] = {}
+    for run in (*evidence.runs, *evidence.trials):
+        if run.method.regime != "frozen":
+            kinds = {str(one.get("cpu_capability")) for one in _arithmetic(run)}
+            met.setdefault((run.board.split, run.seed, run.order), set()).update(kinds)
+    mixed = [found for found in met.values() if len(found) > 1]
+    if mixed:
+        yield (
+            f"on {len(mixed)} of {len(met)} seeds and orders, methods were run on processors with unlike instructions "
+            f"({', '.join(sorted(set().union(*mixed)))}), so their differences are not the methods' alone there"
+        )
 
 
 def _versions(provenance: Mapping[str, Any]) -> str:
