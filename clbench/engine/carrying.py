@@ -16,6 +16,7 @@ from clbench.base.hashing import digest
 from clbench.base.progress import Place
 from clbench.boards import leaderboard
 from clbench.engine.fixed import modules_of
+from clbench.engine.resume import StopSignal, stop_signal
 from clbench.evaluation.draft import is_tidy, tidy
 from clbench.plugins.registry import Registry
 from clbench.runs.boardcopy import compact
@@ -82,19 +83,36 @@ def carry_out(
     Raises:
         BusyError: another process is at the run.
         ClbenchError: the run failed.
+        KeyboardInterrupt: SIGINT or SIGTERM; the run is saved, or, where it had nothing left to save, on its board.
     """
     fresh = request.fresh and not _is_newer(run_dir.record_path, began)
     record = None if fresh else _finished(config, run_dir, progress)
-    repeated = record is not None
-    if record is None:
-        record, repeated = _execute(config, run_dir, registry, progress, place, fresh=fresh)
-    if run_dir.writable and not (repeated and _is_published(record, request.leaderboards_dir)):
-        if check and not (repeated and record.path(request.leaderboards_dir).is_file()):
-            check(run_dir, record)
-        if not repeated and (said := against(record, record.path(request.leaderboards_dir))):
+    if record is not None:
+        return _on_its_board(Outcome(record, run_dir, repeated=True), request, registry, progress, check)
+    with stop_signal() as stop:
+        record, repeated = _execute(config, run_dir, registry, progress, place, stop, fresh=fresh)
+        done = _on_its_board(Outcome(record, run_dir, repeated=repeated), request, registry, progress, check)
+    if stop.requested:  # when the last step was made, which no other would have told
+        raise KeyboardInterrupt(f"run {run_dir.run_id} is finished; the same command goes on with what is left")
+    return done
+
+
+def _on_its_board(
+    done: Outcome,
+    request: Request,
+    registry: Registry,
+    progress: Progress,
+    check: Callable[[RunDir, Record], None] | None,
+) -> Outcome:
+    """A run whose record is on its board; see `carry_out`."""
+    record, path = done.record, done.record.path(request.leaderboards_dir)
+    if done.run_dir.writable and not (done.repeated and _is_published(record, request.leaderboards_dir)):
+        if check and not (done.repeated and path.is_file()):
+            check(done.run_dir, record)
+        if not done.repeated and (said := against(record, path)):
             progress.say(said)
         publish(record, request.leaderboards_dir, registry)
-    return Outcome(record, run_dir, repeated=repeated)
+    return done
 
 
 def against(record: Record, path: Path) -> str | None:
@@ -166,7 +184,14 @@ def _held(run_dir: RunDir) -> contextlib.AbstractContextManager[None]:
 
 
 def _execute(
-    config: RunConfig, run_dir: RunDir, registry: Registry, progress: Progress, place: Place, *, fresh: bool
+    config: RunConfig,
+    run_dir: RunDir,
+    registry: Registry,
+    progress: Progress,
+    place: Place,
+    stop: StopSignal,
+    *,
+    fresh: bool,
 ) -> tuple[Record, bool]:
     """A run's record, and whether another process has made it between our look and our lock."""
     from clbench.engine.runner import execute
@@ -175,7 +200,7 @@ def _execute(
         record = None if fresh else run_dir.finished()
         if record is not None:
             return record, True
-        return execute(config, run_dir=run_dir, registry=registry, progress=progress, fresh=fresh), False
+        return execute(config, run_dir=run_dir, registry=registry, progress=progress, stop=stop, fresh=fresh), False
 
 
 def publish(record: Record, leaderboards_dir: Path, registry: Registry) -> leaderboard.Update:

@@ -22,7 +22,7 @@ from clbench.engine.fixed import Fixed, find_devices, fix
 from clbench.engine.keeping import is_due, keep
 from clbench.engine.moving import Moving
 from clbench.engine.reckoning import make_record
-from clbench.engine.resume import Cursor, stop_signal
+from clbench.engine.resume import Cursor, StopSignal
 from clbench.engine.scorekeeper import Scorekeeper
 from clbench.engine.staging import Stage, stage, with_learning_rate
 from clbench.evaluation.baserow import BaseRow
@@ -54,7 +54,13 @@ if TYPE_CHECKING:
 
 
 def execute(
-    config: RunConfig, *, run_dir: RunDir, registry: Registry, progress: Progress, fresh: bool = False
+    config: RunConfig,
+    *,
+    run_dir: RunDir,
+    registry: Registry,
+    progress: Progress,
+    stop: StopSignal,
+    fresh: bool = False,
 ) -> Record:
     """Run to the end, or go on from where the run was interrupted, leaving the run directory and the record in it.
 
@@ -63,23 +69,23 @@ def execute(
         run_dir: where.
         registry: methods, scorers, observers.
         progress: of the run.
+        stop: whether it is to end early.
         fresh: begin again, whatever is there.
 
     Raises:
         ClbenchError: what is wrong with the input, or why the run failed; the run directory says so too.
-        KeyboardInterrupt: SIGINT or SIGTERM; the state is saved.
+        KeyboardInterrupt: it was stopped; the state is saved.
     """
     try:
-        with stop_signal() as stop:
-            runner = Runner(fix(config, run_dir=run_dir, registry=registry, progress=progress, stop=stop))
-            with runner.fixed.checkpointer.closing():
-                with spending.on("reading"):
-                    left = runner.take_up(fresh=fresh)
-                for episode in left:
-                    runner.train(episode)
-                    runner.save(Cursor(episode.row))
-                    runner.measure(episode.row)
-                return runner.close()
+        runner = Runner(fix(config, run_dir=run_dir, registry=registry, progress=progress, stop=stop))
+        with runner.fixed.checkpointer.closing():
+            with spending.on("reading"):
+                left = runner.take_up(fresh=fresh)
+            for episode in left:
+                runner.train(episode)
+                runner.save(Cursor(episode.row))
+                runner.measure(episode.row)
+            return runner.close()
     except BaseException as error:
         reason = str(error) if isinstance(error, ClbenchError) else f"{type(error).__name__}: {error}"
         if run_dir.path.is_dir():

@@ -216,6 +216,23 @@ def test_an_interrupted_call_continues_to_the_same_result(stream, llama, home, t
     assert any("resumed" in line for line in (again.path / "events.jsonl").read_text().splitlines())
 
 
+def test_a_stop_after_a_runs_last_step_is_no_stop_of_that_run_but_of_what_follows(stream, llama, home, monkeypatch):
+    """No other step would tell of it, and the next run has its own ears."""
+    from clbench.engine import runner
+
+    asked = {"stream": stream, "model": llama, "plugin": "frozen", "seed": [0, 1]}
+    make = runner.make_record
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            runner, "make_record", lambda *what, **how: os.kill(os.getpid(), signal.SIGINT) or make(*what, **how)
+        )
+        with pytest.raises(KeyboardInterrupt, match="is finished; the same command goes on"):
+            clbench.run(**asked)
+    assert list(clbench.runs()["status"]) == ["finished"]
+    assert [row.n for row in clbench.board().itertuples()] == [1]
+    assert len(clbench.run(**asked)) == 2
+
+
 def test_a_running_loop_does_no_harm(stream, llama, home):
     async def main():
         return clbench.run(stream=stream, model=llama, plugin="frozen")
