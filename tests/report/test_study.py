@@ -185,6 +185,25 @@ def test_orders_are_apart_in_tables_and_together_in_pairs(boards, save):
     assert re.search(r"\| `sequential < mofo` \| 5 \|", text)
 
 
+def test_other_probes_have_a_table_of_what_was_kept(boards, save):
+    def asked(method, seed, after, **more):
+        probes = {"probes/facts": [1.0, None, 0.5], "probes/piqa": [0.6, None, after]}
+        change = {"probes/piqa": {"value": after - 0.6, "error": 0.03}}
+        errors = {"probe_errors": {"probes/facts": [None] * 3, "probes/piqa": [0.05, None, 0.05]}}
+        save(method, seed, 0.5, probes=probes, probe_changes=change, **errors, **more)
+
+    assert "What else the model knew" not in study(boards).text()
+    asked("gmt", 0, 0.4)
+    asked("l2", 0, 0.5)
+    asked("l2", 1, 0.7)
+    text = re.sub(" +", " ", study(boards).text())
+    assert text.count("What else the model knew") == 1, "where they were asked"
+    assert "| method | learning rate | n | piqa |" in text
+    assert "| before | – | – | 0.600 ± 0.050 |" in text
+    assert "| gmt | 0.001 | 1 | -0.200 ± 0.030 |" in text
+    assert "| l2 | 0.001 | 2 | +0.000 ± 0.141 |" in text
+
+
 def test_the_order_of_records_changes_no_byte(boards, save):
     save("mofo", 0, 0.7, order="another")
     found = evidence(boards)

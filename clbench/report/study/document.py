@@ -12,6 +12,7 @@ from clbench.report.study.explaining import explanations
 from clbench.report.study.making import made
 from clbench.report.study.questions import Ordering, Question, Questions
 from clbench.report.study.rates import Way, unreported, ways
+from clbench.report.study.retained import probes_table
 
 LEGEND = (
     "± in tables of methods is the sample standard deviation over n runs (seeds). OP: mean score after the last task; "
@@ -27,6 +28,10 @@ LEGEND = (
 EXPLAINED = (
     "Spearman's rank correlation of forgetting with KL from the base model and with parameter drift, over rows (means "
     "of their runs, at all rates); the 95 % interval of the difference of their sizes is over resampled rows."
+)
+RETAINED = (
+    "What else the model knew: scores before the stream and their changes, ± the standard deviation over runs; of a "
+    "single run, and before, the standard error over its records, which is paired for a change."
 )
 SEVERAL = ("bwt.gem", "learning_accuracy")  # of one task they say nothing, or what OP says
 
@@ -84,6 +89,9 @@ def _methods(evidence: Evidence, found: Sequence[Way]) -> Iterator[str]:
     for name, rows in [*shown, *([("other settings", rest)] if rest else [])]:
         yield f"### Methods, {name}"
         yield tables.methods_table(rows, evidence.values, order=first)
+        if known := probes_table(rows, order=first):
+            yield RETAINED
+            yield known
         if more := tables.orders_table(rows, evidence.values, orders=orders):
             yield f"Above on {markdown(first)}. On all orders:"
             yield more

@@ -14,6 +14,7 @@ from clbench.report.study.evidence import Evidence, first, own_rate, rate_of, re
 from clbench.runs.record import Record
 
 GAIN = "op − base"
+CHANGE = "change of a probe"
 COLUMNS = {
     "op": "OP ↑",
     GAIN: "OP − base ↑",
@@ -47,9 +48,7 @@ def methods_table(rows: Iterable[Row], values: Values, *, order: str) -> str:
     numbers = [(row, {key: estimate(row, values, key) for key in COLUMNS}) for row in shown]
     numbers.sort(key=lambda pair: _rank(pair[1]["op"], pair[0]))
     keys = [key for key in COLUMNS if any(found[key] for _, found in numbers)]
-    lines = [
-        [*_named(row), str(len(row.records)), *(number(key, found[key]) for key in keys)] for row, found in numbers
-    ]
+    lines = [[*told(row), str(len(row.records)), *(number(key, found[key]) for key in keys)] for row, found in numbers]
     return pipe([*NAMED, "n", *(COLUMNS[key] for key in keys)], lines, texts=1)
 
 
@@ -80,7 +79,7 @@ def _gain(record: Record, values: Values) -> float | None:
 
 def number(key: str, one: Estimate | None) -> str:
     """As boards have it, with a sign where it is a difference."""
-    if one is None or key not in (GAIN, "delta.general-ability"):
+    if one is None or key not in (GAIN, "delta.general-ability", CHANGE):
         return cell(key, one)
     return cell("vs.", one)
 
@@ -89,7 +88,7 @@ def _rank(one: Estimate | None, row: Row) -> tuple[float, str]:
     return -one.mean if one else 2.0, row.label
 
 
-def _named(row: Row) -> list[str]:
+def told(row: Row) -> list[str]:
     """The label and the learning rate, each in a column of its own."""
     name, _, rest = row.label.partition(" (")
     options = [one for one in rest.rstrip(")").split(", ") if one and "learning_rate=" not in one]
@@ -106,7 +105,7 @@ def orders_table(rows: Iterable[Row], values: Values, *, orders: Sequence[str]) 
     for row in rows:
         parts = [on_order(row, order) for order in orders]
         if sum(bool(part.records) for part in parts) > 1 and first(row).method.regime != "frozen":
-            lines.append([*_named(row), *(number(key, estimate(part, values, key)) for key in keys for part in parts)])
+            lines.append([*told(row), *(number(key, estimate(part, values, key)) for key in keys for part in parts)])
     headings = [f"{NAMES[key]}, {markdown(order)}" for key in keys for order in orders]
     return pipe([*NAMED, *headings], sorted(lines), texts=1) if lines else ""
 
