@@ -315,7 +315,7 @@ def test_the_picture_has_the_means_and_reads_on_dark_pages(boards, tmp_path):
         assert [one.get("class") for one in panel.iter(f"{space}rect")].count("learned") == 2
 
 
-def test_the_same_experiment_under_another_name_is_one_row_of_the_readme(boards, save, tmp_path):
+def test_the_readme_has_a_row_an_experiment_on_one_order(boards, save, tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("<!-- clbench:begin -->\n<!-- clbench:end -->\n", encoding="utf-8")
 
@@ -329,6 +329,10 @@ def test_the_same_experiment_under_another_name_is_one_row_of_the_readme(boards,
     assert again.count("| hft") == before.count("| hft") == 1
     assert "Of 7 rows of" in before
     assert "Of 7 rows of" in again
+    save("hft", 0, 0.9, order="another")
+    assert part() == again.replace("that differ, by OP", "that differ, on order1, by OP"), (
+        "rows have one order in common"
+    )
 
 
 def test_the_command_prints_or_writes(boards, call, monkeypatch, tmp_path, home):

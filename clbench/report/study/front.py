@@ -17,7 +17,7 @@ KEYS = ("op", "bwt.gem", "learning_accuracy", "retention.facts", "drift.kl")
 
 
 def front(evidence: Evidence, *, page: str, picture: str | None, besides: Sequence[str]) -> str:
-    """Markdown of the first rows of a board, by OP, below R of some methods.
+    """Markdown of the first rows of a board, by OP, below R of some methods; on one order, which all rows have.
 
     Args:
         evidence: of one stream.
@@ -25,9 +25,9 @@ def front(evidence: Evidence, *, page: str, picture: str | None, besides: Sequen
         picture: link to the picture of R.
         besides: methods whose rows are shown wherever they stand.
     """
-    found = board_table(
-        evidence.board.name, evidence.runs, style=default_style(), summaries=evidence.summaries, metrics=KEYS
-    )
+    order, *others = evidence.orders
+    runs = [run for run in evidence.runs if run.order == order]
+    found = board_table(evidence.board.name, runs, style=default_style(), summaries=evidence.summaries, metrics=KEYS)
     rows = _apart(found.rows)
     shown = [
         [str(place), markdown(row.method), str(row.n), *(cell(*one) for one in zip(KEYS, row.estimates, strict=True))]
@@ -35,9 +35,10 @@ def front(evidence: Evidence, *, page: str, picture: str | None, besides: Sequen
         if place <= ROWS or row.method.partition(" (")[0] in besides
     ]
     headings = ["", "method", "n", *(COLUMNS[key] for key in KEYS)]
+    where = f"on {order}, " if others else ""
     said = (
-        f"Of {len(rows)} rows of `{evidence.board.name}` that differ, by OP, mean ± sample standard deviation over n "
-        f"runs; what holds of methods' orderings, with intervals: [{page}]({page})."
+        f"Of {len(rows)} rows of `{evidence.board.name}` that differ, {where}by OP, mean ± sample standard deviation "
+        f"over n runs; what holds of methods' orderings, with intervals: [{page}]({page})."
     )
     image = [f"![R of methods: rows are after each task, columns are tasks and probes]({picture})"] if picture else []
     return "\n\n".join([*image, table(headings, shown, numeric=[one != "method" for one in headings]), said])
