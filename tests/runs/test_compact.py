@@ -132,17 +132,26 @@ def test_a_changed_board_file_is_found_and_a_lost_one_named(large, board, tmp_pa
 
 
 def test_another_order_of_tasks_stands_in_the_record_itself(large, board):
-    board(large())
-    other = large(seed=1, tasks=TASKS[::-1], order="order2", run="toy_mofo_tiny_order2_s1_0123abcd")
+    first = large()
+    board(first)
+    turned = dict(reversed(first.ceilings.items()))  # as a run with another order measures them
+    other = large(seed=1, tasks=TASKS[::-1], order="order2", run="toy_mofo_tiny_order2_s1_0123abcd", ceilings=turned)
     path = board(other)
-    named = json.loads(path.read_text())[MARK_COMMON]
-    assert [name for name in PARTS if name not in named] == [
-        "tasks",
-        "overlap",
-        "provenance.python",
-        "provenance.platform",
-    ]
+    written = json.loads(path.read_text())
+    assert [name for name in PARTS if name in written] == ["tasks"]
+    assert written[MARK_COMMON] is True, "all that it does not say itself"
+    assert read_record(path) == compacted(other)
     assert read_record(path).tasks == tuple(TASKS[::-1])
+
+
+def test_what_a_record_lacks_is_not_given_to_it_by_its_board(large, board):
+    board(large())
+    other = large(seed=1, ceilings={})
+    path = board(other)
+    written = json.loads(path.read_text())
+    assert "ceilings" not in written
+    assert "ceilings" not in written[MARK_COMMON]
+    assert read_record(path) == compacted(other)
 
 
 @pytest.mark.parametrize(

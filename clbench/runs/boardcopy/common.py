@@ -37,7 +37,7 @@ def apart(content: Mapping[str, Any], names: Sequence[str], *, every: bool = Fal
     Args:
         content: of the record.
         names: of what is taken out.
-        every: whether they are all that stands beside the record, which is said shorter.
+        every: whether what stands beside the record is in it but for what it has itself, which is said shorter.
     """
     own = {name: value for name, value in content.items() if name not in names}
     for name in names:
@@ -48,14 +48,14 @@ def apart(content: Mapping[str, Any], names: Sequence[str], *, every: bool = Fal
 
 
 def joined(content: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
-    """The content again, with the parts that it names.
+    """The content again, with the parts that it names, or all that it has not itself.
 
     Raises:
         KeyError, TypeError: beside it is not what it names.
     """
     done = dict(content)
     named = done.pop(MARK)
-    for name in {"board": None, **beside} if named is True else named:
+    for name in _missing(done, beside) if named is True else named:
         if not isinstance(name, str):
             raise TypeError(f"{name!r} is no name")
         whole, _, part = name.partition(".")
@@ -65,8 +65,13 @@ def joined(content: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, A
 
 
 def same(one: Any, other: Any) -> bool:
-    """Also in type: 1 is not 1.0."""
-    return json.dumps(one) == json.dumps(other)
+    """Also in type: 1 is not 1.0; in whichever order keys stand."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _missing(content: Mapping[str, Any], beside: Mapping[str, Any]) -> list[str]:
+    """What stands beside a record that does not say it itself; every record is of a board."""
+    return ["board", *(name for name in beside if name != "board" and _at(content, name) is None)]
 
 
 def _at(content: Mapping[str, Any], name: str) -> Any:

@@ -80,7 +80,7 @@ def record_text(record: Record, *, beside: Mapping[str, Any]) -> str:
     content = _content(record)
     written = next(one for one in (short(content), content) if _gives(one, record))
     names = shared(content, beside)
-    own = apart(written, names, every=set(names) == set(beside))
+    own = apart(written, names, every="board" in names and set(beside) - set(names) <= set(common(content)))
     return json_text({**own, "digest": record.digest}) + "\n"
 
 
