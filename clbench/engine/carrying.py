@@ -83,15 +83,20 @@ def carry_out(
     Raises:
         BusyError: another process is at the run.
         ClbenchError: the run failed.
-        KeyboardInterrupt: SIGINT or SIGTERM; the run is saved, or, where it had nothing left to save, on its board.
+        KeyboardInterrupt: SIGINT or SIGTERM; the run is saved, or had ended already: on its board, or failed.
     """
     fresh = request.fresh and not _is_newer(run_dir.record_path, began)
     record = None if fresh else _finished(config, run_dir, progress)
     if record is not None:
         return _on_its_board(Outcome(record, run_dir, repeated=True), request, registry, progress, check)
     with stop_signal() as stop:
-        record, repeated = _execute(config, run_dir, registry, progress, place, stop, fresh=fresh)
-        done = _on_its_board(Outcome(record, run_dir, repeated=repeated), request, registry, progress, check)
+        try:
+            record, repeated = _execute(config, run_dir, registry, progress, place, stop, fresh=fresh)
+            done = _on_its_board(Outcome(record, run_dir, repeated=repeated), request, registry, progress, check)
+        except Exception as error:
+            if stop.requested:
+                raise KeyboardInterrupt(f"run {run_dir.run_id} failed: {error}") from error
+            raise
     if stop.requested:  # when the last step was made, which no other would have told
         raise KeyboardInterrupt(f"run {run_dir.run_id} is finished; the same command goes on with what is left")
     return done

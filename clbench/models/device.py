@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,13 +127,18 @@ def slow_bf16(device: torch.device, *, precision: Precision) -> str | None:
     """What to say before a processor without instructions for bf16 is asked for it; None where it has them."""
     if device.type != "cpu" or precision != "bf16":
         return None
-    times = peak(device, precision="fp32", side=_SMALL) / peak(device, precision="bf16", side=_SMALL)
-    if times < _SLOW:
+    if (times := _times_slower(device)) < _SLOW:
         return None
     return (
         f"this processor multiplies in bf16 {times:.0f} times more slowly than in fp32, and so will train and answer: "
         "protocol.precision=fp32 is faster here, and a board of its own"
     )
+
+
+@cache
+def _times_slower(device: torch.device) -> float:
+    """A product in bf16 than one in fp32; a processor does not change under a process."""
+    return peak(device, precision="fp32", side=_SMALL) / peak(device, precision="bf16", side=_SMALL)
 
 
 def peak(device: torch.device, *, precision: Precision, side: int | None = None) -> float:

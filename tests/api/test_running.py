@@ -233,6 +233,19 @@ def test_a_stop_after_a_runs_last_step_is_no_stop_of_that_run_but_of_what_follow
     assert len(clbench.run(**asked)) == 2
 
 
+def test_a_stop_of_a_run_that_then_fails_is_not_lost(stream, llama, home, monkeypatch):
+    from clbench.engine import runner
+
+    def fails(*what, **how):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ClbenchError("the disk is full")
+
+    monkeypatch.setattr(runner, "make_record", fails)
+    with pytest.raises(KeyboardInterrupt, match="failed: the disk is full"):
+        clbench.run(stream=stream, model=llama, plugin="frozen", seed=[0, 1])
+    assert list(clbench.runs()["status"]) == ["failed"]
+
+
 def test_a_running_loop_does_no_harm(stream, llama, home):
     async def main():
         return clbench.run(stream=stream, model=llama, plugin="frozen")

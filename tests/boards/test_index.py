@@ -150,6 +150,10 @@ def test_the_command_judges_nothing_twice(board, monkeypatch):
     assert board.made()[1] == 0, "nor does a run after it"
     board.add(board.record("mofo"))
     assert board.made(thorough=True)[1] == 1
+    for path in board.folder.rglob("*_s*.json"):
+        os.utime(path)
+    assert board.made(thorough=True)[1] == 0
+    assert board.made()[1] == 0, "who goes by times is told of the new ones"
 
 
 def test_what_records_have_in_common_is_a_part_of_each(board):

@@ -105,8 +105,10 @@ def test_the_peak_is_that_of_a_product(monkeypatch):
 @pytest.mark.parametrize(("fast", "told"), [(1.9e9, False), (40e9, True)])
 def test_who_waits_for_bf16_without_instructions_is_told(monkeypatch, fast, told):
     speeds = {"fp32": fast, "bf16": 1e9}
+    device._times_slower.cache_clear()
     monkeypatch.setattr(device, "peak", lambda where, *, precision, side: speeds[precision])
     said = device.slow_bf16(torch.device("cpu"), precision="bf16")
     assert ("40 times more slowly" in (said or "")) == told == (said is not None)
     assert device.slow_bf16(torch.device("cpu"), precision="fp32") is None
     assert device.slow_bf16(torch.device("cuda"), precision="bf16") is None
+    device._times_slower.cache_clear()
