@@ -29,9 +29,9 @@ def board_text(
 ) -> str:
     """A board file's whole new text."""
     style = default_style()
-    rows = board_rows(runs, style=style, summaries=summaries) if plugins else []
+    rows = board_rows(runs, style=style, summaries=summaries)
     own = plugins and plugins.manager.hook.clbench_render_board(board=board.model_dump(mode="json"), rows=rows)
-    block = own or render(board, runs, style=style, summaries=summaries)
+    block = own or render(board, runs, rows=rows, style=style)
     heading = "" if BEGIN in old else f"# {markdown(name)}\n"
     return replace_block(old or heading, block, where=f"{name}.md")
 

@@ -69,9 +69,8 @@ def checked(row: Row) -> str:
     return f"{lowest} ({'; '.join(names[:2])}{more})" if names else lowest
 
 
-def render(board: Board, records: Sequence[Run], *, style: BoardStyle, summaries: Sequence[SummarySpec]) -> str:
-    """Markdown of one board, without its markers."""
-    rows = board_rows(records, style=style, summaries=summaries)
+def render(board: Board, records: Sequence[Run], *, rows: Sequence[Mapping[str, str]], style: BoardStyle) -> str:
+    """Markdown of one board, without its markers; `rows` are `board_rows` of the same records."""
     costs = {one.heading for one in style.columns if one.key.partition(".")[0] in ("cost", "footprint", "drift")}
     results = [name for name in rows[0] if name not in costs and _is_shown(rows, name)]
     lines = [describe(board), "", _table(rows, results), "", "Costs, footprint, drift (means over the same runs):", ""]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.base import consent, home, spending
 from clbench.base.errors import OptionError
 from clbench.data.chat import make_chat, template_hash
+from clbench.data.files import find
 from clbench.data.probes import load_probe_data
 from clbench.data.sources import TaskData, load_stream_data
 from clbench.engine import words
@@ -28,6 +29,7 @@ from clbench.runs.runconfig import RunConfig
 from clbench.sandbox import sandbox
 from clbench.scoring import check_scorer, load_scorer
 from clbench.spec.stream import StreamPlan, resolve
+from clbench.spec.task import Files
 from clbench.spec.taskfiles import LoadedStream
 from clbench.spec.wording import many
 from clbench.tiny.world import probe_records
@@ -139,11 +141,14 @@ def _base_dir(loaded: LoadedStream, variant: str, data: Path | None) -> Path:
     if data is not None and not data.is_dir():
         raise OptionError(f"--data {data}: is no folder")
     local = loaded.stream.variants.get(variant)
+    source = local.source if local else ""
     shipped = loaded.base_dir.is_relative_to(home.packaged("tasks").resolve())
-    if shipped and local is not None and local.source == "files" and data is None:
+    if shipped and source == "files" and data is None:
         name = f"{loaded.stream.name}:{variant}"
         raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
-    return data if shipped and data else loaded.base_dir
+    places = (task.data.get(source) for task in loaded.tasks.values())
+    beside = any(find(loaded.base_dir / one.test).exists() for one in places if isinstance(one, Files))
+    return data if data and (shipped or not beside) else loaded.base_dir
 
 
 def _template(plan: StreamPlan, model: ModelRef) -> str | None:

@@ -6,7 +6,10 @@ A run's directory keeps it in full, `leaderboards/results/<board>/<method>/<run-
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -269,20 +272,29 @@ def read_record(path: Path) -> Record:
 def _with_common(content: dict[str, Any], path: Path) -> dict[str, Any]:
     """A record with what stands in the file beside it."""
     try:
-        return common.joined(content, _content(path))
+        return common.joined(content, _content(path, read=_read_shared))
     except (KeyError, TypeError) as error:
         raise RecordError(
             f"{path}: does not hold what records beside it have in common ({error}); restore it"
         ) from error
 
 
-def _content(path: Path) -> Any:
+@lru_cache(maxsize=8)
+def _read_shared(text: str) -> Any:
+    """A board's file, parsed once for all its records; a board that is none is named with the record that has it."""
+    found = read_json(text)
+    with contextlib.suppress(ValidationError, KeyError, TypeError):
+        found["board"] = Board.model_validate(found["board"])
+    return found
+
+
+def _content(path: Path, *, read: Callable[[str], Any] = read_json) -> Any:
     try:
         if not path.is_file() and path.exists():
             raise RecordError(f"{path}: is no regular file")
         if path.stat().st_size > MAX_BYTES:
             raise RecordError(f"{path}: is larger than {MAX_BYTES:,} bytes, too large for a record")
-        return read_json(path.read_text(encoding="utf-8"))
+        return read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

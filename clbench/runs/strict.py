@@ -66,7 +66,8 @@ def storable(value: Any, *, depth: int = DEEPEST) -> Any:
     A number that is not finite is null, one of very many digits is text, and what is no JSON at all is its repr.
     """
     if value is None or isinstance(value, bool | str):
-        return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+        whole = not isinstance(value, str) or value.isascii()
+        return value if whole else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int) and abs(value) > LARGEST_SEED:
         return f"a number of {value.bit_length()} bits"
     if isinstance(value, int | float):

@@ -92,7 +92,7 @@ class Extract(Frozen):
 class Files(Frozen):
     """Files of records (`docs/tasks.md` says of which kinds).
 
-    Paths are relative to the stream file that names them or to the folder given by `--data`.
+    Paths are relative to the stream file that names them where they lie beside it, else to `--data`.
 
     Args:
         train: records to learn from.

@@ -216,7 +216,8 @@ def test_names_are_harmless(make_record, replaced, name):
     for place in (("board", "stream"), ("board", "model", "name")):
         record = replaced(record, place, name)
     records = [record, replaced(record, ("method", "name"), name)]
-    block = render(records[0].board, records, style=STYLE, summaries=SUMMARIES)
+    rows = board_rows(records, style=STYLE, summaries=SUMMARIES)
+    block = render(records[0].board, records, rows=rows, style=STYLE)
     assert "<script>" not in block
     assert END not in block
     assert "](http" not in block.replace("\\]", "")

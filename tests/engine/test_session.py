@@ -81,6 +81,18 @@ def test_a_wrong_request_is_refused_before_anything_is_written(stream, llama, ho
     assert not list(home.iterdir())
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_files_of_an_own_stream_lie_beside_it_or_below_the_data_folder(stream, llama, home, tmp_path, elsewhere):
+    data = tmp_path / "data"
+    data.mkdir()
+    if elsewhere:
+        for path in stream.parent.glob("*.jsonl"):
+            path.rename(data / path.name)
+    config = prepare(small.make_request(stream, "sequential", model=llama, home=home, data=data), registry())[0]
+    assert config.plan.base_dir == (data if elsewhere else stream.parent)
+    assert len(config.data[0].train) == 6
+
+
 def test_every_run_gets_its_row(run, home):
     outcomes = run(["sequential", "frozen"], seeds=(0, 1))
     assert len(outcomes) == 4
