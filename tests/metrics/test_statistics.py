@@ -54,6 +54,14 @@ def test_pairs_must_be_pairs():
         paired_difference([0.1, 0.2], [0.1])
 
 
+def test_the_quantiles_that_are_written_down_are_those_of_scipy():
+    from scipy.special import stdtrit
+
+    assert [t_quantile(0.975, freedom=one) for one in range(1, 25)] == pytest.approx(
+        [float(stdtrit(one, 0.975)) for one in range(1, 25)], rel=1e-14
+    )
+
+
 @pytest.mark.parametrize(("freedom", "value"), [(1, 12.706), (2, 4.303), (4, 2.776), (30, 2.042)])
 def test_quantiles_of_the_printed_table(freedom, value):
     assert t_quantile(0.975, freedom=freedom) == pytest.approx(value, abs=5e-4)
