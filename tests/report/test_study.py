@@ -11,7 +11,7 @@ from scipy import stats
 
 from clbench.base.errors import FileError, RecordError
 from clbench.metrics.summaries import SUMMARIES
-from clbench.report.study import Study, default_questions, gather, read_questions
+from clbench.report.study import Study, default_questions, gather, making, read_questions
 from clbench.report.study.explaining import explanations
 from clbench.report.study.questions import Question
 from clbench.report.study.rates import unreported, ways
@@ -22,7 +22,7 @@ PLAN = {
     "plan": "mine",
     "run": {"stream": "toy"},
     "search": {"grid": {"learning_rate": [1e-4, 5e-4]}, "seeds": [100]},
-    "methods": ["sequential", "mofo", "hft"],
+    "methods": ["sequential", "mofo", "hft", "gmt", "l1", "l2", "ewc", "lwf"],
 }
 FINAL = {"sequential": (0.40, 0.42, 0.44, 0.41), "mofo": (0.52, 0.53, 0.57, 0.54), "hft": (0.39, 0.45, 0.42, 0.43)}
 TRIALS = {"sequential": {1e-4: 0.3, 5e-4: 0.2}, "mofo": {1e-4: 0.4, 5e-4: 0.5}}
@@ -86,7 +86,8 @@ def test_one_method_with_two_settings_is_two_methods_by_their_names(save, tmp_pa
             final = len(tuner) / 10 + seed / 1000
             save("peft", seed, final, rate=1e-4, run=f"{tuner.lower()}_{seed}", board={"split": split}, tuner=tuner)
     entry = {"plugin": "peft", "options": {"peft.tuner": "lily"}, "as": "lily"}
-    plan = PLAN | {"methods": [entry, entry | {"options": {"peft.tuner": "HIRA"}, "as": "hira"}, "peft"]}
+    hira, ia3 = ({"plugin": "peft", "options": {"peft.tuner": tuner}} for tuner in ("HIRA", "IA3"))
+    plan = PLAN | {"methods": [entry, hira | {"as": "hira"}, ia3]}
     found = evidence(tmp_path, plan)
     assert sorted(found.searched) == ["hira", "lily", "peft"]
     best = ways(found)[0]
@@ -96,6 +97,21 @@ def test_one_method_with_two_settings_is_two_methods_by_their_names(save, tmp_pa
         "peft": "peft (learning_rate=0.0001, tuner=IA3)",
     }
     assert all(len(row.records) == 2 for row in best.rows.values())
+
+
+def test_runs_that_the_plan_does_not_ask_for_are_counted_and_left_out(save, tmp_path):
+    for name, tuner in (("sequential", None), ("peft", "LILY"), ("peft", "HIRA"), ("hft", None)):
+        save(name, 0, 0.5, rate=1e-4, run=f"{name}_{tuner}".lower(), tuner=tuner)
+    save("sequential", 7, 0.5, rate=2e-4)  # a command line may ask for other seeds, and a study says which rates
+    entry = {"plugin": "peft", "options": {"peft.tuner": "LILY"}, "as": "lily"}
+    found = evidence(tmp_path, PLAN | {"methods": ["sequential", entry]})
+    assert sorted(found.name(run) for run in found.runs) == ["lily", "sequential", "sequential"]
+    assert found.others == 2
+    assert "2 other runs, that the plan does not ask for, are left out" in "".join(making.made(found))
+    searched = PLAN["search"] | {"grid": {"peft.tuner": ["LILY", "HIRA"]}}
+    assert len(evidence(tmp_path, PLAN | {"methods": ["peft"], "search": searched}).runs) == 2
+    with pytest.raises(RecordError, match="no record of plan mine"):
+        evidence(tmp_path, PLAN | {"methods": ["mofo"]})
 
 
 @pytest.mark.parametrize("wrong", [{"plugin": ["peft", "lora"]}, {"options": {}}, {"as": "not a name"}])

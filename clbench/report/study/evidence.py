@@ -21,6 +21,7 @@ from clbench.boards.loading import Loaded, board_folders, load_board
 from clbench.boards.values import Row, Values, rows_of
 from clbench.metrics.summaries import SummarySpec
 from clbench.plans.choosing import Choice, Scored, choose, scored
+from clbench.report.study.asked import asked_for, is_one, streams_of
 from clbench.runs.record import Board, Record, read_record
 from clbench.spec.plan import Methods, PlanFile, Search
 
@@ -38,6 +39,7 @@ class Evidence:
         search: how settings are chosen, where they are.
         problems: what is wrong with records that were left out.
         named: methods that the plan calls by names of their own.
+        others: how many runs of these boards the plan does not ask for.
     """
 
     stream: str
@@ -48,10 +50,11 @@ class Evidence:
     search: Search | None = None
     problems: Sequence[str] = ()
     named: Sequence[Methods] = ()
+    others: int = 0
 
     def name(self, record: Record) -> str:
         """What a run's method is called here."""
-        return next((str(one.name) for one in self.named if _is_one(one, record)), record.method.name)
+        return next((str(one.name) for one in self.named if is_one(one, record)), record.method.name)
 
     def by_name(self, rows: Sequence[Row]) -> dict[str, list[Row]]:
         """A method's rows: with other options, other versions."""
@@ -130,45 +133,27 @@ def gather(
             continue
         tried = [other for other, head in here.items() if head.split == "eval" and head.model == here[name].model]
         trials = _only(f"{stream} (validation)", tried, boards) if plan.search else None
-        runs, searched = (_loaded(leaderboards, one) for one in (name, trials))
-        problems = [*runs.problems, *searched.problems]
+        loaded = [_loaded(leaderboards, one) for one in (name, trials)]
+        runs, searched = ([run for run in one.records if asked_for(plan, stream, run)] for one in loaded)
+        if not runs:
+            continue
         named = [one for one in plan.methods if one.name and streams_of(plan, [one]) == [stream]]
         found.append(
             Evidence(
                 stream,
                 here[name],
-                runs.records,
+                runs,
                 summaries,
-                trials=searched.records,
+                trials=searched,
                 search=plan.search,
-                problems=problems,
+                problems=[problem for one in loaded for problem in one.problems],
                 named=named,
+                others=sum(len(one.records) for one in loaded) - len(runs) - len(searched),
             )
         )
     if not found:
         raise RecordError(f"no record of plan {plan.plan} in {leaderboards}; clbench run PLAN makes them")
     return found
-
-
-def streams_of(plan: PlanFile, methods: Sequence[Methods] = ()) -> list[str]:
-    """Its streams, or those of some of its methods, as it says them."""
-    said = [one.run.get("stream", plan.run.get("stream", "trace")) for one in methods or plan.methods]
-    return list(dict.fromkeys(map(str, said)))
-
-
-def _is_one(methods: Methods, record: Record) -> bool:
-    """Whether a run's method has the options by which the plan tells it from itself."""
-    asked, own = methods.run.get("options", {}), record.method.options
-    return methods.plugin == (record.method.name,) and all(
-        isinstance(part := own.get(member), Mapping) and all(_agree(part.get(key), one) for key, one in said.items())
-        for member, said in asked.items()
-    )
-
-
-def _agree(value: Any, said: Any) -> bool:
-    """Methods may spell a name in their own way."""
-    both = isinstance(value, str) and isinstance(said, str)
-    return value.casefold() == said.casefold() if both else value == said
 
 
 def records(row: Row) -> list[Record]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from clbench.base.errors import FileError
 from clbench.boards.markdown import BEGIN, replace_block
 from clbench.report.heatmap import short
+from clbench.report.study.asked import streams_of
 from clbench.report.study.document import document
-from clbench.report.study.evidence import Evidence, streams_of
+from clbench.report.study.evidence import Evidence
 from clbench.report.study.front import front
 from clbench.report.study.picture import picture, shown
 from clbench.report.study.questions import Questions

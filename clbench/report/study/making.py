@@ -35,9 +35,10 @@ def _runs(evidence: Evidence) -> str:
     methods = {evidence.name(run) for run in evidence.runs}
     orders = {run.order for run in evidence.runs}
     trials = f", after {len(evidence.trials)} trials on validation records" if evidence.trials else ""
+    others = f"; {evidence.others} other runs, that the plan does not ask for, are left out" if evidence.others else ""
     return (
         f"{len(evidence.runs)} runs of {len(methods)} methods, seeds {_numbers(run.seed for run in evidence.runs)}, "
-        f"{markdown(', '.join(sorted(orders)))}{trials}; board `{evidence.board.name}`"
+        f"{markdown(', '.join(sorted(orders)))}{trials}; board `{evidence.board.name}`{others}"
     )
 
 

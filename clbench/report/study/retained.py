@@ -10,7 +10,8 @@ from clbench.report.study.evidence import records
 from clbench.report.study.tables import CHANGE, NAMED, NONE, number, on_order, pipe, told
 from clbench.runs.record import Record
 
-TOLD_ELSEWHERE = ("probes/facts", "probes/skills", "probes/text")  # the bundled model's own: facts kept, ΔGA
+TOLD_ELSEWHERE = ("probes/facts", "probes/skills")  # the bundled model's own: facts kept, ΔGA
+LOSSES = {"probes/text": "text loss ↓ (nats a token)"}
 
 
 def probes_table(rows: Iterable[Row], *, order: str) -> str:
@@ -32,7 +33,7 @@ def probes_table(rows: Iterable[Row], *, order: str) -> str:
         [*told(row), str(len(row.records)), *(number(CHANGE, _change(records(row), name)) for name in names)]
         for row in shown
     ]
-    return pipe([*NAMED, "n", *(name.rpartition("/")[2] for name in names)], [base, *lines], texts=1)
+    return pipe([*NAMED, "n", *(LOSSES.get(name, name.rpartition("/")[2]) for name in names)], [base, *lines], texts=1)
 
 
 def _before(runs: Iterable[Record], name: str) -> Estimate | None:
