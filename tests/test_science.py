@@ -32,6 +32,7 @@ class Page(NamedTuple):
 PAGES = [
     Page(*map(Path, ("plans/science.yaml", "docs/science.yaml", "docs/science.md", "README.md"))),
     Page(*map(Path, ("plans/peft-mini.yaml", "docs/peft-mini.yaml", "docs/peft-mini.md"))),
+    Page(*map(Path, ("plans/o-lora.yaml", "docs/o-lora.yaml", "docs/o-lora.md"))),
 ]
 
 

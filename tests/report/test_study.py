@@ -80,6 +80,26 @@ def test_each_way_of_setting_rates_has_the_rows_that_were_run_so(boards):
     assert {name: len(row.records) for name, row in swept.rows.items()} == {"mofo": 2, "sequential": 2}
 
 
+def test_without_a_search_methods_are_compared_at_the_rates_that_the_plan_gives(save, tmp_path):
+    for seed in (0, 1):
+        save("sequential", seed, 0.4 + seed / 10)
+        save("mofo", seed, 0.5 + seed / 9, rate=2e-4)
+    plan = {key: value for key, value in PLAN.items() if key != "search"}
+    (way,) = ways(evidence(tmp_path, plan))
+    assert way.name == "the rates that the plan gives"
+    assert sorted(way.rows) == ["mofo", "sequential"]
+    save("mofo", 0, 0.3)  # and at the protocol's rate, where there is another row
+    assert [one.name for one in ways(evidence(tmp_path, plan))][-1].startswith("the protocol's rate")
+
+
+def test_a_stream_may_stand_in_a_file(save, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other-name.yaml").write_text("stream: toy\n", encoding="utf-8")
+    save("sequential", 0, 0.4)
+    for stream in ("other-name.yaml", "other-name.yaml:files"):
+        assert len(evidence(tmp_path, PLAN | {"run": {"stream": stream}}).runs) == 1
+
+
 def test_one_method_with_two_settings_is_two_methods_by_their_names(save, tmp_path):
     for tuner in ("LILY", "HIRA", "IA3"):
         for seed, split in ((0, "test"), (1, "test"), (100, "eval")):

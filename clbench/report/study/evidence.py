@@ -24,6 +24,7 @@ from clbench.plans.choosing import Choice, Scored, choose, scored
 from clbench.report.study.asked import asked_for, is_one, streams_of
 from clbench.runs.record import Board, Record, read_record
 from clbench.spec.plan import Methods, PlanFile, Search
+from clbench.spec.taskfiles import read_yaml
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,10 @@ def _head(folder: Path) -> Board | None:
 
 
 def _is_of(board: Board, stream: str) -> bool:
+    """Whether a board is of a stream as a plan says it: `trace`, `trace:mini`, `mine.yaml`, `mine.yaml:files`."""
     name, _, variant = stream.partition(":")
+    if name.endswith((".yaml", ".yml")):
+        name = str(read_yaml(Path(name)).data.get("stream"))
     return board.stream == name and (not variant or board.variant == variant)
 
 

@@ -57,9 +57,7 @@ class Study:
             FileError: the README has no marks.
         """
         drawn = {one.stream: shown(one, self.questions.heat) for one in self.found}
-        pictures = {
-            stream: out.parent / f"{out.stem}-{slug(short(stream))}.svg" for stream, one in drawn.items() if one
-        }
+        pictures = {stream: out.parent / f"{out.stem}-{_slug(stream)}.svg" for stream, one in drawn.items() if one}
         made = {path: picture(drawn[stream]) for stream, path in pictures.items()}
         made[out] = self.text({stream: path.name for stream, path in pictures.items()})
         if readme is not None:
@@ -73,3 +71,8 @@ class Study:
         links = [os.path.relpath(path, readme.parent).replace(os.sep, "/") for path in (out, drawn or out)]
         block = front(self.found[0], page=links[0], picture=links[1] if drawn else None, besides=self.questions.heat)
         return replace_block(old, block, where=readme)
+
+
+def _slug(stream: str) -> str:
+    """A stream's name, or its file's, as a part of a file name."""
+    return slug(short(stream).replace(".yaml", ""))

@@ -36,6 +36,10 @@ def ways(evidence: Evidence) -> list[Way]:
     by_method, tried = evidence.by_name(evidence.rows), evidence.by_name(rows_of(evidence.trials))
     best = {name: row for name, rows in by_method.items() if (row := _best(name, rows, evidence))}
     same = {name: row for name, rows in by_method.items() if (row := _at(evidence.rate, rows))}
+    if evidence.search is None and set(same) < set(by_method) and all(len(rows) == 1 for rows in by_method.values()):
+        return [
+            Way("the rates that the plan gives", {name: rows[0] for name, rows in by_method.items()}, evidence.values)
+        ]
     swept = {name: Row(name, {}, runs) for name, rows in tried.items() if (runs := _distinct(rows))}
     found = [
         Way("each method's own best rate", best, evidence.values),
