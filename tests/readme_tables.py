@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import tabulate
+from pages import filled
 
 from clbench.metrics.summaries import compute
 from clbench.plugins.registry import registry
@@ -19,7 +20,6 @@ from clbench.runs.record import Record, read_record
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "README.md"
-END = "<!-- end of what is written -->"
 PROBES = ("probes/facts", "probes/skills", "probes/text")
 
 
@@ -101,19 +101,9 @@ def _scores(run: Record, row: int) -> tuple[float, ...]:
 BLOCKS = {"R": matrix, "seed 0": summaries, "word problems": problems}
 
 
-def begin(name: str) -> str:
-    """The line before a table."""
-    return f"<!-- {name}: written by tests/readme_tables.py -->"
-
-
 def written(page: str) -> str:
     """The page with its tables as the records say."""
-    for name, table in BLOCKS.items():
-        before, mark, rest = page.partition(begin(name))
-        if not mark:
-            raise LookupError(f"no line {begin(name)}")
-        page = f"{before}{mark}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
-    return page
+    return filled(page, BLOCKS, by="readme_tables")
 
 
 if __name__ == "__main__":

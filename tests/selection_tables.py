@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+from pages import filled
+
 from clbench.metrics.statistics import mean_std, paired_difference
 from clbench.metrics.summaries import compute
 from clbench.plugins.registry import registry
@@ -16,7 +18,6 @@ from clbench.runs.record import Record, read_record
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "selection.md"
-BEGIN, END = "<!-- {}: written by tests/selection_tables.py -->", "<!-- end of what is written -->"
 Scores = dict[float, dict[int, float]]  # learning rate to seed to OP
 
 
@@ -117,12 +118,7 @@ BLOCKS = {"selection": selection, "promises": kept}
 
 def written(page: str) -> str:
     """The page with its tables as the records say."""
-    for name, table in BLOCKS.items():
-        before, mark, rest = page.partition(BEGIN.format(name))
-        if not mark:
-            raise LookupError(f"no line {BEGIN.format(name)}")
-        page = f"{before}{mark}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
-    return page
+    return filled(page, BLOCKS, by="selection_tables")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """docs/selection.md's tables are what the records in the repository say, and what they are said to be."""
 
 import pytest
-from selection_tables import BEGIN, PAGE, chosen, written
+from pages import begin
+from selection_tables import PAGE, chosen, written
 
 
 def test_the_tables_are_what_the_records_say():
@@ -16,4 +17,4 @@ def test_the_rate_with_the_highest_mean_is_chosen_and_of_equals_the_lowest():
 
 def test_a_table_that_has_lost_its_line_is_named():
     with pytest.raises(LookupError, match="promises"):
-        written(PAGE.read_text(encoding="utf-8").replace(BEGIN.format("promises"), ""))
+        written(PAGE.read_text(encoding="utf-8").replace(begin("promises", by="selection_tables"), ""))

@@ -146,9 +146,11 @@ def _base_dir(loaded: LoadedStream, variant: str, data: Path | None) -> Path:
     if shipped and source == "files" and data is None:
         name = f"{loaded.stream.name}:{variant}"
         raise OptionError(f"stream {name} reads local files; say in which folder they are: --data FOLDER")
+    if shipped or data is None:
+        return data or loaded.base_dir
     places = (task.data.get(source) for task in loaded.tasks.values())
     beside = any(find(loaded.base_dir / one.test).exists() for one in places if isinstance(one, Files))
-    return data if data and (shipped or not beside) else loaded.base_dir
+    return loaded.base_dir if beside else data
 
 
 def _template(plan: StreamPlan, model: ModelRef) -> str | None:

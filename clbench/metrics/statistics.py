@@ -85,7 +85,7 @@ def paired_difference(values: Sequence[float], baseline: Sequence[float]) -> Est
 
 def t_quantile(probability: float, *, freedom: int) -> float:
     """Quantile of Student's t."""
-    if probability == 0.975 and freedom <= len(T_975):
+    if probability == 0.975 and 1 <= freedom <= len(T_975):
         return T_975[freedom - 1]
     from scipy.special import stdtrit
 

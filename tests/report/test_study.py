@@ -130,6 +130,10 @@ def test_runs_that_the_plan_does_not_ask_for_are_counted_and_left_out(save, tmp_
     assert "2 other runs, that the plan does not ask for, are left out" in "".join(making.made(found))
     searched = PLAN["search"] | {"grid": {"peft.tuner": ["LILY", "HIRA"]}}
     assert len(evidence(tmp_path, PLAN | {"methods": ["peft"], "search": searched}).runs) == 2
+    common = {"stream": "toy", "options": {"peft.tuner": "LILY"}}  # of every entry's
+    assert len(evidence(tmp_path, PLAN | {"run": common, "methods": ["peft"]}).runs) == 1
+    nearer = {"plugin": "peft", "options": {"peft.tuner": "HIRA"}}
+    assert [one.run for one in evidence(tmp_path, PLAN | {"run": common, "methods": [nearer]}).runs] == ["peft_hira"]
     with pytest.raises(RecordError, match="no record of plan mine"):
         evidence(tmp_path, PLAN | {"methods": ["mofo"]})
 

@@ -22,9 +22,10 @@ def asked_for(plan: PlanFile, stream: str, record: Record) -> bool:
 
     Seeds and orders are no matter: a command line may ask for more of them than the file.
     """
-    common = plan.run.get("options", {})
     return any(
-        is_one(one, record) and _changed(record) <= _free(plan, one) | _said(common) | _said(one.run.get("options", {}))
+        is_one(one, record)
+        and _agrees(said := _options(plan, one), record)
+        and _changed(record) <= _free(plan, one) | {f"{member}.{key}" for member, own in said.items() for key in own}
         for one in plan.methods
         if streams_of(plan, [one]) == [stream]
     )
@@ -32,10 +33,21 @@ def asked_for(plan: PlanFile, stream: str, record: Record) -> bool:
 
 def is_one(methods: Methods, record: Record) -> bool:
     """Whether a run's method has the options by which the plan tells it from itself."""
-    asked, own = methods.run.get("options", {}), record.method.options
-    return record.method.name in methods.plugin and all(
+    return record.method.name in methods.plugin and _agrees(methods.run.get("options", {}), record)
+
+
+def _options(plan: PlanFile, methods: Methods) -> dict[str, dict[str, Any]]:
+    """All that the plan gives these methods; what is said nearer wins."""
+    common, own = plan.run.get("options", {}), methods.run.get("options", {})
+    return {member: {**common.get(member, {}), **own.get(member, {})} for member in {**common, **own}}
+
+
+def _agrees(options: Mapping[str, Mapping[str, Any]], record: Record) -> bool:
+    """Whether the run has these options, of those methods that are members of its own."""
+    own = record.method.options
+    return all(
         _agree(own[member].get(key), value)
-        for member, said in asked.items()
+        for member, said in options.items()
         if member in own
         for key, value in said.items()
     )
@@ -56,11 +68,6 @@ def _changed(record: Record) -> set[str]:
         for key, value in own.items()
         if value != record.method.defaults.get(member, {}).get(key)
     }
-
-
-def _said(options: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Options that a plan gives, by `NAME.key`."""
-    return {f"{member}.{key}" for member, said in options.items() for key in said}
 
 
 def _free(plan: PlanFile, methods: Methods) -> set[str]:
