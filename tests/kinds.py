@@ -123,7 +123,12 @@ LOSSLESS = [
     "sentencepiece with labels",
     "sentencepiece without a strip",
 ]
-"""Those that have a token for everything and leave texts as they are."""
+"""Those that have a token for everything and leave texts as they are, but for their own marks."""
+
+
+def marks(kind: str) -> set[str]:
+    """What this kind reads as something else: SentencePiece writes a blank as U+2581, and cannot tell the two apart."""
+    return {"\u2581"} if kind.startswith("sentencepiece") else set()
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from clbench.base.hashing import digest
 LOCK_SECONDS = 120  # a board is rewritten in well under a second
 LOCK_FILES = (".lock", ".owner")
 SIGN_SECONDS = 15  # between two signs of life of a lock's owner
+SIGNS = "signs of life"  # name of the thread that gives them
 SILENT_SECONDS = 100  # without one, an owner on another host is gone; network file systems show changes a minute late
 OLD_SECONDS = 86400  # of a temporary file whose writer cannot be asked
 _TEMPORARY = re.compile(r"\..+?(?:\.([0-9a-f]{8})-(\d+))?\.[a-z0-9_]{8}\.tmp")
@@ -177,7 +178,7 @@ def _signed(path: Path, *, end: float, doing: str) -> Iterator[None]:
     except OSError as error:
         raise RecordError(f"{path}: cannot be written ({error.strerror or error})") from error
     over = threading.Event()
-    signs = threading.Thread(target=_give_signs, args=(path, over), daemon=True)
+    signs = threading.Thread(name=SIGNS, target=_give_signs, args=(path, over), daemon=True)
     signs.start()
     try:
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from clbench.methods.episodes import due
@@ -20,13 +20,21 @@ _HASH = re.compile("[0-9a-f]{8}")
 
 def contradictions(record: Record) -> list[str]:
     """What of a record does not fit the rest of it, a clause each; empty when nothing is wrong."""
-    return [*_cells(record), *_regime(record), *_files(record), *_folded(record), *_name(record), *_costs(record)]
+    measured = {role: _measured(rows) for role, rows in record.scores.items()}
+    answered = _answered(record, measured["strict"])
+    return [
+        *_cells(record, measured),
+        *_regime(record),
+        *_files(record, answered),
+        *_folded(record, answered),
+        *_name(record),
+        *_costs(record),
+    ]
 
 
-def _cells(record: Record) -> Iterator[str]:
+def _cells(record: Record, patterns: Mapping[str, set[tuple[int, int]]]) -> Iterator[str]:
     """Both ways of scoring measure the same cells, which are those of the schedule."""
-    patterns = {role: _measured(rows) for role, rows in record.scores.items()}
-    if len({frozenset(cells) for cells in patterns.values()}) > 1:
+    if any(cells != patterns["strict"] for cells in patterns.values()):
         yield "strict and lenient scores have not the same cells"
     schedule = record.board.protocol.get("evaluate")
     if not isinstance(schedule, str):
@@ -55,23 +63,23 @@ def _regime(record: Record) -> Iterator[str]:
             yield f"{role} scores of separate models depend on later tasks"
 
 
-def _files(record: Record) -> Iterator[str]:
+def _files(record: Record, answered: Sequence[set[int]]) -> Iterator[str]:
     """A task that leaves files of predictions leaves one for each cell that was measured, and none besides."""
     found: dict[str, set[str]] = {}
     for file in record.predictions:
         found.setdefault(file.rpartition("/")[2], set()).add(file)
-    for column, task in enumerate(record.tasks):
+    for task, rows in zip(record.tasks, answered, strict=True):
         name = f"{task.replace('/', '--')}.jsonl"
-        wrong = sorted(found.get(name, set()) ^ {f"predictions/{row:02d}/{name}" for row in _answered(record, column)})
-        if name in found and wrong:
+        wrong = sorted(found[name] ^ {f"predictions/{row:02d}/{name}" for row in rows}) if name in found else []
+        if wrong:
             yield f"scores and files of predictions do not fit together: {wrong[0]}"
 
 
-def _folded(record: Record) -> Iterator[str]:
+def _folded(record: Record, answered: Sequence[set[int]]) -> Iterator[str]:
     """In a compact record each row has as many files as tasks were asked in it, and at most one for each probe more."""
     if record.folded is None:
         return
-    asked = Counter(row for column in range(len(record.tasks)) for row in _answered(record, column))
+    asked = Counter(row for rows in answered for row in rows)
     for row in _rows(record):
         probes = sum(cells[row] is not None for cells in record.probes.values())
         if not asked[row] <= (files := record.folded.count(row)) <= asked[row] + probes:
@@ -80,12 +88,13 @@ def _folded(record: Record) -> Iterator[str]:
         yield "scores and files of predictions do not fit together: there are files of further rows"
 
 
-def _answered(record: Record, column: int) -> set[int]:
-    """Rows in which a task was asked, not filled in."""
-    measured = _measured(record.scores["strict"])
-    rows = {row for row in _rows(record) if (row, column) in measured}
-    asked = {"frozen": {0}, "single": {0, column + 1}}
-    return rows & asked.get(record.method.regime, rows)
+def _answered(record: Record, measured: set[tuple[int, int]]) -> list[set[int]]:
+    """By task the rows in which it was asked, not filled in."""
+    found: list[set[int]] = [set() for _ in record.tasks]
+    for row, column in measured:
+        if row in {"frozen": (0,), "single": (0, column + 1)}.get(record.method.regime, (row,)):
+            found[column].add(row)
+    return found
 
 
 def _name(record: Record) -> Iterator[str]:

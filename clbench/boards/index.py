@@ -125,6 +125,7 @@ class Index:
             if not self.known:
                 self.path.unlink(missing_ok=True)
             with contextlib.closing(sqlite3.connect(self.path)) as file, file:
+                file.execute("pragma synchronous = off")  # as it is no loss
                 file.execute("create table if not exists made (code text)")
                 file.execute(
                     "create table if not exists entries (path text primary key, stamp text, bytes text, content text)"

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from clbench.base.errors import ClbenchError, RecordError
+from clbench.base.forked import mapped
 from clbench.base.hashing import digest, file_digest
 from clbench.boards.admission import admit
 from clbench.boards.consistency import contradictions
@@ -25,6 +26,8 @@ from clbench.runs.boardcopy.common import BOARD_FILE
 from clbench.runs.record import Board, Record, read_record, slug
 from clbench.spec.stream import resolve
 from clbench.spec.taskfiles import Catalog
+
+_WORTH_A_PROCESS = 16  # records, of about 2 ms each
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,10 @@ def load_entries(
     shared = folder / BOARD_FILE
     reader = _Reader(folder, leaderboards, Values(summaries), tuple(keys), index, stamp_of(shared), _hash(shared))
     found = sorted(_files(folder), key=lambda file: (not _may_bind(file[0]), file[0]))  # bounds first
-    bounds = [reader.take(name, stamp) for name, stamp in found if _may_bind(name)]
+    bounds = reader.take([file for file in found if _may_bind(file[0])])
     kept, _ = admit([one.entry for one in bounds if one.entry])
     reader.values = Values(summaries, kept)
-    known = bounds + [reader.take(name, stamp) for name, stamp in found if not _may_bind(name)]
+    known = bounds + reader.take([file for file in found if not _may_bind(file[0])])
     index.keep_only({name for name, _ in found})
     entries = [one.entry for one in known if one.entry]
     problems = {one.path: one.problem for one in known if one.problem}
@@ -165,15 +168,19 @@ class _Reader:
     shared_stamp: Stamp  # of what records have in common, which is a part of each
     shared: str
 
-    def take(self, name: str, stamp: Stamp) -> Known:
-        stamp, content = stamp + self.shared_stamp, partial(self._content, name)
-        known = self.index.get(name, stamp, content)
-        if known is not None and known.bounds == _told(self._bounds(known.entry)):
-            return known
-        before = content()
-        made = self._read(name)
-        self.index.put(made, stamp, before)
-        return made
+    def take(self, files: Sequence[tuple[str, Stamp]]) -> list[Known]:
+        """What is known of each file; those that the index does not know are read, by all cores."""
+        stamps = {name: stamp + self.shared_stamp for name, stamp in files}
+        known = {name: one for name, stamp in stamps.items() if (one := self._kept(name, stamp))}
+        unknown = [name for name in stamps if name not in known]
+        for made, content in mapped(self._read, unknown, least=_WORTH_A_PROCESS):
+            self.index.put(made, stamps[made.path], content)
+            known[made.path] = made
+        return [known[name] for name in stamps]
+
+    def _kept(self, name: str, stamp: Stamp) -> Known | None:
+        known = self.index.get(name, stamp, partial(self._content, name))
+        return known if known and known.bounds == _told(self._bounds(known.entry)) else None
 
     def _content(self, name: str) -> str:
         return f"{_hash(self.folder / name)} {self.shared}"
@@ -181,13 +188,14 @@ class _Reader:
     def _bounds(self, entry: Entry | None) -> Bounds:
         return self.values.bounds.get((entry.seed, entry.order), {}) if entry else {}
 
-    def _read(self, name: str) -> Known:
+    def _read(self, name: str) -> tuple[Known, str]:
+        """What a file is found to be, and the hash of what it was before it was read."""
+        content = self._content(name)
         record = judge(self.folder / name, leaderboards=self.leaderboards)
         if isinstance(record, str):
-            return Known(name, record, None, "")
-        numbers = {key: self.values.of(record, key) for key in self.keys}
-        entry = entry_of(record, path=name, numbers=numbers)
-        return Known(name, "", entry, _told(self._bounds(entry)))
+            return Known(name, record, None, ""), content
+        entry = entry_of(record, path=name, numbers=self.values.each(record, self.keys))
+        return Known(name, "", entry, _told(self._bounds(entry))), content
 
 
 def _told(bounds: Bounds) -> str:

@@ -59,8 +59,15 @@ class Values:
 
     def of(self, run: Run, key: str) -> float | None:
         """One run's number under `op`, `lenient.op`, `cost.steps`, `footprint.extra_parameters`."""
-        if isinstance(run, Entry):
-            return run.numbers.get(key)
+        return run.numbers.get(key) if isinstance(run, Entry) else self.each(run, (key,))[key]
+
+    def each(self, run: Record, keys: Sequence[str]) -> dict[str, float | None]:
+        """A record's numbers by key."""
+        ranked = replace(run.matrix(ranking(run)), bounds=self._bounds_of(run))
+        lenient = run.matrix("lenient") if "lenient" in run.scores else None
+        return {key: self._number(run, key, ranked, lenient) for key in keys}
+
+    def _number(self, run: Record, key: str, ranked: ResultMatrix, lenient: ResultMatrix | None) -> float | None:
         family, _, rest = key.partition(".")
         if family == "cost":
             value = run.costs.spent.get(rest.removeprefix("spent.")) if "." in rest else getattr(run.costs, rest)
@@ -71,8 +78,8 @@ class Values:
             value = run.drift.get(rest)
             return value if isinstance(value, int | float) else None
         if family == "lenient":
-            return self._summary(run.matrix("lenient"), rest) if "lenient" in run.scores else None
-        return self._summary(replace(run.matrix(ranking(run)), bounds=self._bounds_of(run)), key)
+            return self._summary(lenient, rest) if lenient else None
+        return self._summary(ranked, key)
 
     def _bounds_of(self, run: Record) -> dict[str, tuple[float, ...]]:
         """Of the same seed and order of the same tasks."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -88,7 +88,7 @@ class Board(Part):
             raise ValueError("protocol.name: must be one line without control characters")
         return self
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Of everything but `changes`, whose values stand in the other parts."""
         unused = {"changes"}
@@ -200,7 +200,7 @@ class Record(Part):
         """The hashes of all predictions in one; None of a record that states none."""
         return Fold.of(self.predictions) if self.predictions else self.folded
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash of what it says, however it is written."""
         return digest(self.model_dump(mode="json", exclude_defaults=True))

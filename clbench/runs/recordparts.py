@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -14,9 +14,17 @@ _KEPT = 3  # digits of a file's hash in a fold: more than half of a run's files 
 
 
 class Part(BaseModel):
-    """Base of the record's parts: immutable, unknown keys refused."""
+    """Base of the record's parts: immutable, unknown keys refused. What follows from one may be a `cached_property`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, without what was computed of the old one."""
+        made = super().model_copy(update=update, deep=deep)
+        kept = vars(made)
+        for name in kept.keys() - type(self).model_fields.keys():
+            del kept[name]
+        return made
 
 
 class Costs(Part):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -21,8 +22,13 @@ DEEPEST = 20  # levels of what methods write down
 MAX_BYTES = 64 << 20  # of a record's file
 
 
+@lru_cache(maxsize=4096)  # records of one board say much the same
+def _one_line(text: str) -> bool:
+    return bool(text) and text == terminal(text)
+
+
 def _is_line(text: str) -> str:
-    if text != terminal(text) or not text:
+    if not _one_line(text):
         raise ValueError("must be one line without control characters")
     return text
 
@@ -65,13 +71,12 @@ def storable(value: Any, *, depth: int = DEEPEST) -> Any:
 
     A number that is not finite is null, one of very many digits is text, and what is no JSON at all is its repr.
     """
-    if value is None or isinstance(value, bool | str):
-        whole = not isinstance(value, str) or value.isascii()
-        return value if whole else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int) and abs(value) > LARGEST_SEED:
         return f"a number of {value.bit_length()} bits"
-    if isinstance(value, int | float):
-        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, int | float):
+        return value if value is not None and math.isfinite(value) else None
     if depth and isinstance(value, Mapping):
         return {storable(str(key)): storable(one, depth=depth - 1) for key, one in value.items()}
     if depth and isinstance(value, list | tuple):

@@ -186,7 +186,7 @@ class LoadedStream:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All task, stream and preset files below some roots."""
+    """All task, stream and preset files below some roots; a stream among them is read once."""
 
     task_paths: dict[str, Path]
     stream_paths: dict[str, Path]
@@ -194,6 +194,7 @@ class Catalog:
     group_paths: dict[str, Path] = field(default_factory=dict)
     names: dict[Path, str] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
+    _read: dict[str, LoadedStream] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def find(
@@ -281,6 +282,11 @@ class Catalog:
             return self.stream_file(Path(name))
         if name not in self.stream_paths:
             raise unknown_name("stream", name, [*self.stream_paths, "path/to/your-stream.yaml"])
+        if name not in self._read:
+            self._read[name] = self._installed(name)
+        return self._read[name]
+
+    def _installed(self, name: str) -> LoadedStream:
         loaded = self.stream_file(self.stream_paths[name])
         if loaded.stream.name != name:
             raise FileError(f"{self.stream_paths[name]}:1: says stream {loaded.stream.name!r}, but its path {name!r}")

@@ -213,6 +213,7 @@ def test_a_board_without_probes_is_called_as_before_there_were_any(make_record):
     assert board.name == "toy_tiny_e4047a21"
     content = board.model_dump(mode="json", exclude={"changes", "probes", "split"})
     assert board.hash == digest(content) == board.model_copy(update={"changes": {"a": 1}}).hash
+    assert board.hash != board.model_copy(update={"tasks": "0" * 64}).hash  # nothing that was computed goes along
     assert "probes" not in content
     assert Record.model_validate(make_record().model_dump(exclude={"board": {"probes"}})).board == board
     other = make_record(board={"probes": {"probes/mmlu": "d" * 64}}).board

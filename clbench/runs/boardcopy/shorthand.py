@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from clbench.metrics.uncertainty import binomial_error
@@ -118,13 +118,22 @@ def _unlike(content: Mapping[str, Any], role: str) -> dict[str, Column]:
 
 def _rows(content: Mapping[str, Any], role: str) -> list[list[float | None]]:
     stated = content["errors"]
-    strict = _known(content, "strict", {}) | dict(stated["strict"]) if "strict" in stated else {}
-    found = _known(content, role, strict) | dict(stated[role])
+    strict = _known(content, "strict", {}, but=stated["strict"]) | dict(stated["strict"]) if "strict" in stated else {}
+    found = _known(content, role, strict, but=stated[role]) | dict(stated[role])
     return [list(row) for row in zip(*(found[task] for task in content["tasks"]), strict=True)]
 
 
-def _known(content: Mapping[str, Any], role: str, strict: Mapping[str, Column]) -> dict[str, Column]:
-    """By task the errors that follow from a role's scores: of right or wrong answers, or those of equal strict ones."""
+def _known(
+    content: Mapping[str, Any], role: str, strict: Mapping[str, Column], *, but: Container[str] = ()
+) -> dict[str, Column]:
+    """By task the errors that follow from a role's scores: of right or wrong answers, or those of equal strict ones.
+
+    Args:
+        content: of a record.
+        role: whose errors.
+        strict: errors under the strict role, by task.
+        but: tasks that are not asked for.
+    """
     tasks, scores = content["tasks"], content["scores"]
     columns, ruled = _columns(tasks, scores[role]), _columns(tasks, scores.get("strict", ()))
     return {
@@ -132,6 +141,7 @@ def _known(content: Mapping[str, Any], role: str, strict: Mapping[str, Column]) 
         if role != "strict" and task in strict and column == ruled[task]
         else _errors(column, content.get("ceilings", {}).get(task))
         for task, column in columns.items()
+        if task not in but
     }
 
 

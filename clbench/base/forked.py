@@ -1,0 +1,70 @@
+"""A pure function of many things by all cores: each process is forked from this one, and so knows what it knows.
+
+Where forking is not to be had, or not safe because threads or a device are at work, it is a plain loop.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+from clbench.base.atomic import SIGNS
+
+One = TypeVar("One")
+Found = TypeVar("Found")
+MOST = 8  # processes: each costs some milliseconds, and memory for what it finds
+
+
+def mapped(function: Callable[[One], Found], things: Sequence[One], *, least: int) -> list[Found]:
+    """`[function(one) for one in things]`, whose results can be pickled.
+
+    Args:
+        function: without side effects.
+        things: of about equal work.
+        least: as many as make a process of their own worth while.
+    """
+    count = min(len(things) // least, _cores(), MOST)
+    if count < 2 or not _may_fork():
+        return [function(one) for one in things]
+    shares = [things[place::count] for place in range(count)]
+    started = [_start(function, share) for share in shares[1:]]
+    found = [[function(one) for one in shares[0]]]
+    found += [_received(ends, function, share) for ends, share in zip(started, shares[1:], strict=True)]
+    return [found[place % count][place // count] for place in range(len(things))]
+
+
+def _start(function: Callable[[One], Found], share: Sequence[One]) -> Connection:
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+
+    def work() -> None:
+        theirs.send([function(one) for one in share])
+
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of threads, which `_may_fork` knows
+        multiprocessing.get_context("fork").Process(target=work, daemon=True).start()
+    theirs.close()  # so that a process that dies is heard of
+    return ours
+
+
+def _received(ours: Connection, function: Callable[[One], Found], share: Sequence[One]) -> list[Found]:
+    """What a process found; where it ended without a word, it is found again here, and so is what was wrong."""
+    with ours:
+        try:
+            return ours.recv()
+        except EOFError:
+            return [function(one) for one in share]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def _may_fork() -> bool:
+    """On Linux, where nothing else is at work in this process, but what gives signs of a lock: that holds nothing."""
+    others = [one for one in threading.enumerate() if one is not threading.current_thread() and one.name != SIGNS]
+    return sys.platform == "linux" and not others and "torch" not in sys.modules

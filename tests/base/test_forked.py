@@ -1,0 +1,81 @@
+"""`mapped` is a plain loop, whichever processes the work is done in."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clbench.base import atomic, forked
+from clbench.base.forked import mapped
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """As in a command: four cores, and nothing else at work."""
+    monkeypatch.setattr(forked, "_cores", lambda: 4)
+    monkeypatch.setattr(forked, "_may_fork", lambda: True)
+
+
+@given(st.lists(st.integers(), max_size=30), st.integers(1, 8))
+def test_it_is_a_plain_loop(things, least):
+    assert mapped(lambda one: one * 2, things, least=least) == [one * 2 for one in things]
+
+
+@pytest.mark.parametrize(
+    ("number", "least", "processes"), [(40, 10, 4), (39, 10, 3), (400, 10, 4), (19, 10, 1), (0, 1, 1)]
+)
+def test_many_things_are_shared_out(number, least, processes):
+    found = set(mapped(lambda _: os.getpid(), range(number), least=least))
+    assert len(found | {os.getpid()}) == processes
+
+
+def test_what_is_wrong_is_raised_here():
+    def fails(one: int) -> int:
+        if one == 5:
+            raise ValueError("five")
+        return one
+
+    with pytest.raises(ValueError, match="five"):
+        mapped(fails, range(8), least=2)
+
+
+def test_what_a_process_that_dies_had_to_do_is_done_here():
+    here = os.getpid()
+
+    def dies(one: int) -> int:
+        if os.getpid() != here and one == 5:
+            os._exit(9)
+        return one
+
+    assert mapped(dies, range(8), least=2) == list(range(8))
+
+
+def test_more_than_a_pipe_holds_comes_back():
+    found = mapped(lambda one: bytes([one]) * 1_000_000, range(6), least=1)
+    assert [(one[0], len(one)) for one in found] == [(place, 1_000_000) for place in range(6)]
+
+
+def test_nothing_is_forked_beside_threads_or_torch(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.setattr(forked.sys, "platform", "linux")
+    monkeypatch.setattr(forked.sys, "modules", {})
+    monkeypatch.setattr(forked.threading, "enumerate", lambda: [threading.current_thread()])
+    assert forked._may_fork()
+    monkeypatch.setattr(forked.sys, "modules", {"torch": None})
+    assert not forked._may_fork()
+    monkeypatch.setattr(forked.sys, "modules", {})
+    monkeypatch.setattr(forked.threading, "enumerate", lambda: [threading.current_thread(), threading.Thread()])
+    assert not forked._may_fork()
+    monkeypatch.setattr(forked.threading, "enumerate", lambda: [threading.Thread(name=atomic.SIGNS)])
+    assert forked._may_fork()
+
+
+def test_a_lock_has_the_thread_that_may_be_there(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    before = {one.name for one in threading.enumerate()}
+    with atomic.lock(tmp_path):
+        assert {one.name for one in threading.enumerate()} - before <= {atomic.SIGNS}
