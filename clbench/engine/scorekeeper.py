@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clbench.base import spending
 from clbench.base.progress import Progress
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
+from clbench.evaluation.ahead import Ahead, Asked, ask_ahead
 from clbench.evaluation.asking import ask
 from clbench.evaluation.baserow import BaseRow, Found
 from clbench.evaluation.draft import Draft
-from clbench.methods.episodes import due
-from clbench.methods.methodspec import Regime
-from clbench.metrics.matrix import Cell, ResultMatrix, Row
+from clbench.methods.episodes import due, known_row
+from clbench.metrics.matrix import Cell, Errors, ResultMatrix, Row
 from clbench.runs.predictions import Scores, counted, predictions_path, save, score
 from clbench.runs.record import Role
 from clbench.runs.runconfig import RunConfig
@@ -27,24 +28,7 @@ if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Answers, Evaluator
 
 ROLES = ("strict", "lenient")
-Around = Callable[[str | None], AbstractContextManager[None]]
-
-
-@dataclasses.dataclass(slots=True)
-class Errors:
-    """Standard errors of what was measured.
-
-    Args:
-        tasks: by role, as R with its base row.
-        probes: by name, rows 0 … T.
-    """
-
-    tasks: dict[str, list[list[Cell]]]
-    probes: dict[str, list[Cell]]
-
-    def rows(self, role: str) -> tuple[Row, ...]:
-        """Those of R with its base row."""
-        return tuple(tuple(cells) for cells in self.tasks[role])
+Around = Callable[..., AbstractContextManager[None]]  # given a task's name or nothing
 
 
 class Scorekeeper:
@@ -79,6 +63,7 @@ class Scorekeeper:
         self.config, self.evaluator, self.run_dir = config, evaluator, run_dir
         self.scorer, self.progress, self.warnings = scorer, progress, warnings
         self.on_batch, self.on_row = on_batch, on_row
+        self.ahead, self.warned = Ahead(), False  # what several processes have asked, and whether they warned of it
         names = [task.name for task in config.plan.tasks]
         self.files: dict[str, str] = {}  # predictions that were written, by path, and their SHA-256
         self.matrices = {role: ResultMatrix.empty(names) for role in ROLES}
@@ -93,7 +78,7 @@ class Scorekeeper:
         """The role that boards rank by."""
         return self.config.plan.protocol.scorer
 
-    def measure(self, model: Any, *, row: int, around: Around = lambda task: nullcontext()) -> dict[str, float]:
+    def measure(self, model: Any, *, row: int, around: Around = lambda *task: nullcontext()) -> dict[str, float]:
         """Score a model on all that is due in one row of R (0 = base).
 
         Args:
@@ -112,10 +97,12 @@ class Scorekeeper:
             return {}
         cells: dict[str, list[Cell]] = {role: [None] * size for role in ROLES}
         told = plan.protocol.task_identity == "given"
-        total = sum(len(one.test) for one in (*(data[position] for position in positions), *probes))
-        with self.progress.task(f"score {row}/{size}", total=total):
+        tasks = {position: partial(around, data[position].task.name if told else None) for position in positions}
+        asked = [*((data[position], one) for position, one in tasks.items()), *((one, around) for one in probes)]
+        with self.progress.task(f"score {row}/{size}", total=sum(len(one.test) for one, _ in asked)):
+            self._look_ahead(model, row, asked)
             for position in positions:
-                with around(data[position].task.name if told else None):
+                with tasks[position]():
                     scores = self._score(model, row, data[position])
                 for role in ROLES:
                     cells[role][position] = scores.roles[role]
@@ -128,11 +115,29 @@ class Scorekeeper:
         self.run_dir.event("scored", row=row, **cells)
         return {plan.tasks[position].name: cells[self.ranking][position] for position in positions}  # type: ignore[misc]
 
+    def _look_ahead(self, model: Any, row: int, tasks: Sequence[tuple[TaskData, Around]]) -> None:
+        """Several processes leave drafts, where that is faster; of row 0 only what no other run has measured."""
+        base, unknown = self.base if row == 0 else None, []
+        for data, around in tasks:
+            with around():
+                if base is None or base.find(model, data) is None:
+                    unknown.append(Asked(data, self._draft(row, data), around))
+        before = dict(self.warnings)
+        self.ahead = ask_ahead(self.evaluator, model, unknown, settle=self.on_row, on_batch=self._advance)
+        self.warned = self.warnings != before
+
+    def _advance(self, number: int) -> None:
+        self.progress.advance(number)
+        self.on_batch()
+
+    def _draft(self, row: int, data: TaskData) -> Draft:
+        return Draft(predictions_path(self.run_dir.path, row=row, task=data.task), writable=self.run_dir.writable)
+
     def _score(self, model: Any, row: int, data: TaskData) -> Scores:
         """Predictions are saved first and then scored."""
         task = data.task
         path = predictions_path(self.run_dir.path, row=row, task=task)
-        draft = Draft(path, writable=self.run_dir.writable)
+        draft = self._draft(row, data)
         taken, keep = self._shared(model, row, data)
         known = taken.answers if taken else draft.read(len(data.test))
         answers = dict(known)
@@ -140,8 +145,7 @@ class Scorekeeper:
         def on_batch(found: Answers) -> None:
             answers.update(found)
             draft.add(found)
-            self.progress.advance(len(found))
-            self.on_batch()
+            self._advance(0 if task.name in self.ahead.names else len(found))
 
         predictions = ask(self.evaluator, model, data, on_batch=on_batch, known=known)
         keep(Found(answers))
@@ -160,9 +164,10 @@ class Scorekeeper:
             self.errors.probes[data.task.name][row] = scores.errors[self.ranking]
             return scores.roles[self.ranking]
         taken, keep = self._shared(model, row, data)
-        loss = self.evaluator.mean_loss(model, data.test) if taken is None or taken.loss is None else taken.loss
+        loss = taken.loss if taken else self.ahead.losses.get(data.task.name)
+        loss = self.evaluator.mean_loss(model, data.test) if loss is None else loss
         keep(Found(loss=loss))
-        self.progress.advance(len(data.test))
+        self.progress.advance(0 if data.task.name in self.ahead.names else len(data.test))
         return loss
 
     def _shared(self, model: Any, row: int, data: TaskData) -> tuple[Found | None, Callable[[Found], None]]:
@@ -171,7 +176,7 @@ class Scorekeeper:
         taken, before = base.find(model, data) if base else None, dict(self.warnings)
 
         def keep(found: Found) -> None:
-            if base and taken is None and self.run_dir.writable and self.warnings == before:
+            if base and taken is None and self.run_dir.writable and self.warnings == before and not self.warned:
                 base.keep(data, found)
 
         return taken, keep
@@ -201,9 +206,9 @@ class Scorekeeper:
             self.probes = {name: [values[0]] * len(values) for name, values in self.probes.items()}
             self.errors.probes = {name: [values[0]] * len(values) for name, values in self.errors.probes.items()}
         for row in range(1, len(self.config.plan.tasks) + 1):
-            self._set_row(row, {role: _known_row(self.rows(role), row, regime) for role in ROLES})
+            self._set_row(row, {role: known_row(self.rows(role), row, regime) for role in ROLES})
         for role, rows in self.errors.tasks.items():
-            known = [list(_known_row(rows, row, regime)) for row in range(1, len(rows))]
+            known = [list(known_row(rows, row, regime)) for row in range(1, len(rows))]
             self.errors.tasks[role] = [rows[0], *known]
 
     def _set_row(self, row: int, cells: dict[str, Row]) -> None:
@@ -220,14 +225,6 @@ class Scorekeeper:
     def probe_rows(self) -> dict[str, Row]:
         """The probes' rows by name."""
         return {name: tuple(values) for name, values in self.probes.items()}
-
-
-def _known_row(rows: Sequence[Sequence[Cell]], row: int, regime: Regime) -> Row:
-    """A row from what was measured: the base model's, or each task's own model's for those learned by then."""
-    base = tuple(rows[0])
-    if regime == "frozen":
-        return base
-    return tuple(rows[j + 1][j] if j < row else base[j] for j in range(len(base)))
 
 
 def _base(matrix: ResultMatrix) -> Row:

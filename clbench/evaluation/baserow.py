@@ -59,6 +59,7 @@ class BaseRow:
         fresh: all is measured, and kept instead of what was there.
         taken: run id by name of what was taken.
         paths: of entries, by name of what was looked for.
+        found: the same name to what was found.
     """
 
     config: RunConfig
@@ -69,9 +70,16 @@ class BaseRow:
     fresh: bool = False
     taken: dict[str, str] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
+    found: dict[str, Found | None] = field(default_factory=dict)
 
     def find(self, model: Any, data: TaskData) -> Found | None:
         """What an entry says of a task or probe; None where there is none, or none that can be trusted."""
+        name = data.task.name
+        if name not in self.found:
+            self.found[name] = self._find(model, data)
+        return self.found[name]
+
+    def _find(self, model: Any, data: TaskData) -> Found | None:
         if not self._shares(data):
             return None
         path = self.paths[data.task.name] = self.folder / f"{digest(self._key(model, data))}.json"

@@ -8,8 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from clbench.methods.methodspec import Regime
+
+One = TypeVar("One")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,14 @@ def due(row: int, *, num_tasks: int, schedule: str, regime: Regime) -> list[int]
     if schedule == "full" or row == num_tasks:
         return list(range(num_tasks))
     return list(range(row)) if schedule == "seen" else [row - 1]
+
+
+def known_row(rows: Sequence[Sequence[One]], row: int, regime: Regime) -> tuple[One, ...]:
+    """A row of R from what was measured: the base model's, or each task's own model's for those learned by then."""
+    base = tuple(rows[0])
+    if regime == "frozen":
+        return base
+    return tuple(rows[j + 1][j] if j < row else base[j] for j in range(len(base)))
 
 
 def num_steps(sizes: Sequence[int], *, epochs: Sequence[int], global_batch: int, regime: Regime) -> int:

@@ -81,6 +81,23 @@ class ResultMatrix:
         return value | ({"probes": {name: list(row) for name, row in self.probes.items()}} if self.probes else {})
 
 
+@dataclass(slots=True)
+class Errors:
+    """Standard errors of what a run measured.
+
+    Args:
+        tasks: by role, as R with its base row.
+        probes: by name, rows 0 … T.
+    """
+
+    tasks: dict[str, list[list[Cell]]]
+    probes: dict[str, list[Cell]]
+
+    def rows(self, role: str) -> tuple[Row, ...]:
+        """Those of R with its base row."""
+        return tuple(tuple(cells) for cells in self.tasks[role])
+
+
 def read_matrix(path: Path) -> ResultMatrix:
     """Read a bare R from a JSON file.
 

@@ -132,6 +132,8 @@ class Runtime(Frozen):
         packing: whether all texts of a pass share one row without padding, each by itself. `auto`: on a GPU, in bf16;
             on a CPU where a padded pass of `micro_batch` texts would be larger than `micro_tokens`.
         eval_batch: prompts a generation batch and device.
+        eval_processes: processes that ask a row's tasks at once on a CPU, at most. By default as many as threads
+            compute, where that is faster; 1: this one alone.
         device: `auto`, `cpu` or `cuda`.
         attention: how attention is computed. `auto`: `sdpa`, which has the device's fused kernels, where the
             architecture supports it, else `eager`.
@@ -156,6 +158,7 @@ class Runtime(Frozen):
     micro_tokens: int | None = Field(default=None, ge=1)
     packing: Packing = "auto"
     eval_batch: int = Field(default=128, ge=1)
+    eval_processes: int | None = Field(default=None, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     engine: Literal["auto", "greedy", "hf", "continuous", "vllm"] = "auto"
