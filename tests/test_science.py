@@ -33,6 +33,7 @@ PAGES = [
     Page(*map(Path, ("plans/science.yaml", "docs/science.yaml", "docs/science.md", "README.md"))),
     Page(*map(Path, ("plans/peft-mini.yaml", "docs/peft-mini.yaml", "docs/peft-mini.md"))),
     Page(*map(Path, ("plans/o-lora.yaml", "docs/o-lora.yaml", "docs/o-lora.md"))),
+    Page(*map(Path, ("plans/smollm2.yaml", "docs/smollm2.yaml", "docs/real-models.md"))),
 ]
 
 

@@ -32,6 +32,7 @@ def measure(fixed: Fixed, moving: Moving) -> dict[str, Any]:
 
     run = moving.stage.run
     run.optimizer = None
+    memory.release()
     base: torch.nn.Module = run.model
     by_task: dict[str, Divergence] | None = {}
     try:

@@ -5,6 +5,7 @@ import os
 import time
 from contextlib import nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import small
@@ -40,7 +41,7 @@ def asked(llama, tmp_path):
     for name in TASKS:
         measure = "loss" if name == TASKS[-1] else "generate"
         task = SimpleNamespace(name=name, measure=measure, max_new_tokens=LIMIT, stop=())
-        data = SimpleNamespace(task=task, test=small.examples(5, task=name), foreign=False)
+        data: Any = SimpleNamespace(task=task, test=small.examples(5, task=name), foreign=False)
         tasks.append(Asked(data, draft.Draft(tmp_path / f"{name}.jsonl", writable=True), nullcontext))
     return SimpleNamespace(evaluator=evaluator, model=trainer.run.model, tasks=tasks, counts=[], settled=[])
 

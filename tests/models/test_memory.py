@@ -195,3 +195,20 @@ def test_a_batch_that_was_planned_too_small_changes_no_training(llama, monkeypat
     assert len(seen) > 1
     assert all(rows == 1 or rows * width <= 100 for rows, width in seen)
     assert tight.on_step.losses == pytest.approx(plain.on_step.losses, rel=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux")
+def test_what_is_free_goes_back_to_the_system():
+    """Blocks that are freed below one that is in use stay the process's, until they are given back."""
+    code = (
+        "import psutil, torch\n"
+        "from clbench.models import memory\n"
+        "held = lambda: psutil.Process().memory_info().rss / 2**20\n"
+        "before, blocks = held(), [bytearray(b'x') * 60_000 for _ in range(4_000)]\n"
+        "full, last = held(), blocks[-1]\n"
+        "del blocks\n"
+        "memory.release()\n"
+        "print(full - before > 200, held() - before < 50)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"], done.stderr

@@ -206,3 +206,23 @@ def test_of_a_methods_long_notes_boards_keep_a_hash(large):
     assert kept.notes == {"replay": {"examples": 256, "indices": told, DRAWN: table}, "engines": ["greedy"]}
     assert utilisation_of(kept.notes["replay"])[0] is not None, "what is drawn stays"
     assert compacted(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["--data", "/home/someone/data", "--quiet"], ["--data", "data", "--quiet"]),
+        (["--model", "C:\\models\\llama"], ["--model", "llama"]),
+        (["-o", "method.file=/mnt/x/list.txt"], ["-o", "method.file=list.txt"]),
+        (["--data", "/"], ["--data", "…"]),
+        (
+            ["--stream", "plans/mine.yaml", "--set", "a.b=c/d", 7],
+            ["--stream", "plans/mine.yaml", "--set", "a.b=c/d", 7],
+        ),
+        (["--runs-dir", "/tmp/runs", "--leaderboards-dir", "boards", "run"], ["run"]),
+    ],
+)
+def test_a_command_says_no_places_of_a_machine(make_record, words, kept):
+    found = compacted(make_record(provenance={"command": ["clbench", *words]}))
+    assert found.provenance["command"] == ["clbench", *kept]
+    assert compacted(found) == found

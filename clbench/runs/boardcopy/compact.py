@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from clbench.base import atomic
@@ -162,6 +162,14 @@ def _own(command: Sequence[Any], method: str) -> list[Any]:
 
 
 def _without_places(command: Sequence[Any]) -> list[Any]:
-    """A command without where this machine keeps things."""
+    """A command without where this machine keeps things; of other folders and files it has the names."""
     before = [None, *command]
-    return [word for last, word in zip(before, command, strict=False) if last not in _PLACES and word not in _PLACES]
+    kept = [word for last, word in zip(before, command, strict=False) if last not in _PLACES and word not in _PLACES]
+    return [_name(word) if isinstance(word, str) else word for word in kept]
+
+
+def _name(word: str) -> str:
+    """Of an absolute path its last part, also behind `key=`; any other word as it is."""
+    key, equals, value = word.rpartition("=")
+    path = next((one for one in (PurePosixPath(value), PureWindowsPath(value)) if one.is_absolute()), None)
+    return f"{key}{equals}{path.name or '…'}" if path else word
