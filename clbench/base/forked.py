@@ -60,6 +60,11 @@ def _received(ours: Connection, function: Callable[[One], Found], share: Sequenc
             return [function(one) for one in share]
 
 
+def can_fork() -> bool:
+    """Whether the system forks well, and this process may have children, which another's daemon may not."""
+    return sys.platform == "linux" and not multiprocessing.current_process().daemon
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
@@ -67,4 +72,4 @@ def _cores() -> int:
 def _may_fork() -> bool:
     """On Linux, where nothing else is at work in this process, but what gives signs of a lock: that holds nothing."""
     others = [one for one in threading.enumerate() if one is not threading.current_thread() and one.name != SIGNS]
-    return sys.platform == "linux" and not others and "torch" not in sys.modules
+    return can_fork() and not others and "torch" not in sys.modules

@@ -282,6 +282,7 @@ class Runner:
         """Save a step of an experience when it is time, or where the run is to stop."""
         fixed, moving = self.fixed, self.moving
         moving.cursor = dataclasses.replace(moving.cursor, done=done)
+        fixed.checkpointer.prepare(moving.state_dict)
         due = fixed.checkpointer.due(moving.stage.run.step)
         stopping, due = processes.any_of(fixed.stop.requested, due)  # each hears signals, and has a clock, of its own
         fixed.stop.requested |= stopping

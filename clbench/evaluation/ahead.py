@@ -11,13 +11,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clbench.base.forked import can_fork
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
 from clbench.evaluation.asking import ask
@@ -138,7 +138,7 @@ def processes(evaluator: Evaluator, model: Any, *, tasks: int, records: int) -> 
     import torch
 
     device, threads = evaluator.accelerator.device, torch.get_num_threads()
-    plain = sys.platform == "linux" and device.type == "cpu" and isinstance(model, torch.nn.Module)
+    plain = can_fork() and device.type == "cpu" and isinstance(model, torch.nn.Module)
     if not plain or evaluator.accelerator.num_processes > 1 or not evaluator.heads:
         return 1
     each = memory.MOST + sum(one.numel() * one.element_size() for one in model.parameters())

@@ -33,15 +33,27 @@ class Room:
         size, held = _size(tensors), self.bytes.nbytes
         return size if size > held and size > memory.SHARE * (self.free() + held) else 0
 
+    def take(self, size: int, *, pinned: bool, touched: bool = False) -> None:
+        """Have this many bytes.
+
+        Args:
+            size: of them.
+            pinned: for tensors of a GPU.
+            touched: for the first time now, which takes longer than copying into them.
+        """
+        if size > self.bytes.nbytes or (pinned and not self.bytes.is_pinned()):
+            self.bytes = torch.empty(0, dtype=torch.uint8)  # given back first
+            self.bytes = _get(size, pinned=pinned)
+            if touched:
+                self.bytes.zero_()
+
     def copy(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The same tensors in this memory: what an earlier call has given is overwritten.
 
         Those of a GPU are whole after `wait`.
         """
-        size, pinned = _size(tensors.values()), any(one.is_cuda for one in tensors.values())
-        if size > self.bytes.nbytes or (pinned and not self.bytes.is_pinned()):
-            self.bytes = torch.empty(0, dtype=torch.uint8)  # given back first
-            self.bytes = _get(size, pinned=pinned)
+        size, pinned = needed(tensors.values())
+        self.take(size, pinned=pinned)
         found, start = {}, 0
         for name, tensor in tensors.items():
             place = self.bytes[start : start + tensor.nbytes].view(tensor.dtype).view(tensor.shape)
@@ -54,6 +66,12 @@ class Room:
         """Until the last copy is whole; on a CPU it always is."""
         for event in self.copied:
             event.synchronize()
+
+
+def needed(tensors: Iterable[torch.Tensor]) -> tuple[int, bool]:
+    """Bytes of memory for a copy, and whether it is pinned."""
+    those = list(tensors)
+    return _size(those), any(one.is_cuda for one in those)
 
 
 def _size(tensors: Iterable[torch.Tensor]) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clbench.spec.protocol import Runtime
 
 _PATIENCE = 40  # saving takes at most a fortieth of the time between two saves
+_LARGE = 2**26  # bytes of a state for whose copy memory is taken beforehand
 
 
 class Checkpointer:
@@ -45,6 +46,7 @@ class Checkpointer:
         self.cost = 0.0
         self._background, self._wanted = Background(), True
         self._room: Room | None = None
+        self._prepared = False
 
     def load(self, *, say: Callable[[str], None]) -> dict[str, Any] | None:
         """The newest state that is whole; see `checkpoint.load`."""
@@ -59,6 +61,22 @@ class Checkpointer:
         if self.runtime.checkpoint_steps is not None:
             return step % self.runtime.checkpoint_steps == 0
         return time.monotonic() - self.saved_at >= max(self.runtime.checkpoint_seconds, _PATIENCE * self.cost)
+
+    def prepare(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Once, when a run has begun: memory for the first copy is taken meanwhile, which the run would wait for.
+
+        Args:
+            state: of the run.
+        """
+        from clbench.runs import checkpoint
+        from clbench.runs.copying import needed
+
+        if self._prepared or not self.writable:
+            return
+        self._prepared, packed = True, checkpoint.packed(state())
+        size, pinned = needed(packed.tensors.values())
+        if size >= _LARGE and not packed.parted and (room := self._find_room(packed.tensors)):
+            self._background.start(partial(room.take, size, pinned=pinned, touched=True))
 
     def save(self, state: Mapping[str, Any], *, then: Callable[[], None] = lambda: None) -> None:
         """Write one, when the one before is written; asked for by all processes of a run at the same step.

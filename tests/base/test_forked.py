@@ -79,3 +79,9 @@ def test_a_lock_has_the_thread_that_may_be_there(monkeypatch, tmp_path):
     before = {one.name for one in threading.enumerate()}
     with atomic.lock(tmp_path):
         assert {one.name for one in threading.enumerate()} - before <= {atomic.SIGNS}
+
+
+def test_a_daemon_of_another_process_has_no_children(monkeypatch):
+    assert forked.can_fork() == (forked.sys.platform == "linux")
+    monkeypatch.setitem(forked.multiprocessing.current_process()._config, "daemon", True)
+    assert not forked.can_fork()

@@ -43,6 +43,8 @@ def test_training_waits_for_a_fifth_at_most_of_the_time_that_saving_took(benchma
     state = make_state()
     keeper = Checkpointer(tmp_path / "new", identity={}, runtime=Runtime(), writable=True)
     blocked, before = [], []
+    keeper.prepare(lambda: state)
+    keeper.wait()
 
     def turn():
         before.append(seconds(partial(old, tmp_path / "old", state)))
@@ -51,5 +53,7 @@ def test_training_waits_for_a_fifth_at_most_of_the_time_that_saving_took(benchma
 
     benchmark.pedantic(turn, rounds=5)
     ratio = sorted(blocked)[2] / sorted(before)[2]
-    benchmark.extra_info.update(before=before, blocked=blocked, ratio=ratio)
+    first = blocked[0] / sorted(before)[2]  # into memory that was taken before
+    benchmark.extra_info.update(before=before, blocked=blocked, ratio=ratio, first=first)
     assert ratio <= LARGEST
+    assert first <= LARGEST

@@ -54,6 +54,37 @@ def test_what_is_written_is_the_state_when_it_was_saved(keeper, monkeypatch):
     assert saved(one) == [1, 1]
 
 
+def test_memory_for_the_first_copy_is_taken_once_and_beforehand(keeper, monkeypatch):
+    monkeypatch.setattr("clbench.runs.saving._LARGE", 0)
+    one, x, asked = keeper(), torch.ones(1000), []
+
+    def state():
+        asked.append(None)
+        return {"x": x}
+
+    one.prepare(state)
+    one.prepare(state)
+    one.wait()
+    place = one._room.bytes.data_ptr()
+    assert (len(asked), one._room.bytes.nbytes >= x.nbytes) == (1, True)
+    one.save({"x": x})
+    one.wait()
+    assert one._room.bytes.data_ptr() == place
+    assert saved(one) == x.tolist()
+
+
+@pytest.mark.parametrize(
+    ("least", "runtime", "short"), [(2**20, {}, False), (0, {"background_saving": False}, False), (0, {}, True)]
+)
+def test_no_memory_is_taken_beforehand_where_that_is_no_help(keeper, monkeypatch, least, runtime, short):
+    monkeypatch.setattr("clbench.runs.saving._LARGE", least)
+    monkeypatch.setattr("clbench.runs.copying.Room.lacks", lambda self, tensors: 2**30 if short else 0)
+    one = keeper(**runtime)
+    one.prepare(lambda: {"x": torch.ones(1000)})
+    one.wait()
+    assert one._room is None or not one._room.bytes.nbytes
+
+
 def test_one_at_a_time_the_next_one_waits(keeper, monkeypatch):
     gate, one, x = Gate(monkeypatch), keeper(), torch.ones(1)
     one.save({"x": x})
