@@ -66,14 +66,16 @@ class Checkpointer:
         """Once, when a run has begun: memory for the first copy is taken meanwhile, which the run would wait for.
 
         Args:
-            state: of the run.
+            state: of the run; asked for by all of its processes, as they put it together.
         """
         from clbench.runs import checkpoint
         from clbench.runs.copying import needed
 
-        if self._prepared or not self.writable:
+        if self._prepared:
             return
         self._prepared, packed = True, checkpoint.packed(state())
+        if not self.writable:
+            return
         size, pinned = needed(packed.tensors.values())
         if size >= _LARGE and not packed.parted and (room := self._find_room(packed.tensors)):
             self._background.start(partial(room.take, size, pinned=pinned, touched=True))
