@@ -43,6 +43,8 @@ def ask(
     task, probe = data.task, is_foreign(data)
     if isinstance(data, ProbeData) and data.external is not None:
         return _external(evaluator, model, data)
+    if known and known.keys() >= {*range(len(data.test))}:
+        return evaluator.recall(model, data.test, known, on_batch=on_batch)
     if task.measure == "choice":
         return evaluator.choose(model, data.test, probe=probe, on_batch=on_batch, known=known)
     return evaluator.predict(

@@ -175,6 +175,10 @@ class Evaluator:
 
         return self._ask_all(model, examples, batches, ask, on_batch=on_batch, known=known)
 
+    def recall(self, model: Any, examples: Sequence[Example], known: Answers, *, on_batch: OnBatch) -> list[Prediction]:
+        """All answers, which are known, as `predict` and `choose` give them."""
+        return self._ask_all(model, examples, [[*range(len(examples))]], lambda _: [], on_batch=on_batch, known=known)
+
     def _ask_all(
         self,
         model: Any,
