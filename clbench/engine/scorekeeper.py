@@ -12,7 +12,7 @@ from clbench.base import spending
 from clbench.base.progress import Progress
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.evaluation.ahead import Ahead, Asked, ask_ahead
+from clbench.evaluation.ahead import Ahead, Asked, ask_ahead, is_worth
 from clbench.evaluation.asking import ask
 from clbench.evaluation.baserow import BaseRow, Found
 from clbench.evaluation.draft import Draft
@@ -118,8 +118,8 @@ class Scorekeeper:
     def _look_ahead(self, model: Any, row: int, tasks: Sequence[tuple[TaskData, Around]]) -> None:
         """Several processes leave drafts, where that is faster; of row 0 only what no other run has measured."""
         base, unknown = self.base if row == 0 else None, []
-        for data, around in tasks:
-            with around():
+        for data, around in tasks if is_worth(self.evaluator, model, [data for data, _ in tasks]) else ():
+            with around() if base else nullcontext():
                 if base is None or base.find(model, data) is None:
                     unknown.append(Asked(data, self._draft(row, data), around))
         before = dict(self.warnings)

@@ -133,6 +133,11 @@ def ask_ahead(
     return found
 
 
+def is_worth(evaluator: Evaluator, model: Any, tasks: Sequence[TaskData]) -> bool:
+    """Whether several processes would ask tasks of which nothing is known."""
+    return processes(evaluator, model, tasks=len(tasks), records=sum(len(one.test) for one in tasks)) > 1
+
+
 def processes(evaluator: Evaluator, model: Any, *, tasks: int, records: int) -> int:
     """How many processes are to ask: as many as threads compute, if memory bears them; 1 where forking is no help."""
     import torch
