@@ -19,6 +19,12 @@ from pathlib import Path
 RUNS = {
     "sequential": ("sequential",),
     "sequential bf16": ("sequential", "protocol.weights=bf16", "protocol.moments=bf16"),
+    "sequential bf16 foreground": (
+        "sequential",
+        "protocol.weights=bf16",
+        "protocol.moments=bf16",
+        "runtime.background_saving=false",
+    ),
     "sequential bf16 8bit": ("sequential", "protocol.weights=bf16", "protocol.moments=8bit"),
     "lora": ("lora",),
     "lora frozen-bf16": ("lora", "protocol.weights=frozen-bf16"),

@@ -1,17 +1,21 @@
-"""A pure function of many things by all cores: each process is forked from this one, and so knows what it knows.
+"""Work for several cores by processes that are forked from this one, and so know what it knows.
 
-Where forking is not to be had, or not safe because threads or a device are at work, it is a plain loop.
+`mapped` is a pure function of many things; where forking is not to be had, or not safe because threads or a device are
+at work, it is a plain loop.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from clbench.base.atomic import SIGNS
@@ -33,22 +37,36 @@ def mapped(function: Callable[[One], Found], things: Sequence[One], *, least: in
     if count < 2 or not _may_fork():
         return [function(one) for one in things]
     shares = [things[place::count] for place in range(count)]
-    started = [_start(function, share) for share in shares[1:]]
+    started = [begin(partial(_tell, function, share))[1] for share in shares[1:]]
     found = [[function(one) for one in shares[0]]]
     found += [_received(ends, function, share) for ends, share in zip(started, shares[1:], strict=True)]
     return [found[place % count][place // count] for place in range(len(things))]
 
 
-def _start(function: Callable[[One], Found], share: Sequence[One]) -> Connection:
+def begin(work: Callable[[Connection], None]) -> tuple[BaseProcess, Connection]:
+    """Begin a process, which ends with this one.
+
+    Args:
+        work: what it does, given where it tells of it. An error ends it without a word: who does its work again hears.
+
+    Returns:
+        The process, and where it is heard; `EOFError` there where it has ended.
+    """
     ours, theirs = multiprocessing.Pipe(duplex=False)
 
-    def work() -> None:
-        theirs.send([function(one) for one in share])
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            work(theirs)
 
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of threads, which `_may_fork` knows
-        multiprocessing.get_context("fork").Process(target=work, daemon=True).start()
+    process = multiprocessing.get_context("fork").Process(target=quietly, daemon=True)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of threads, which callers know
+        process.start()
     theirs.close()  # so that a process that dies is heard of
-    return ours
+    return process, ours
+
+
+def _tell(function: Callable[[One], Found], share: Sequence[One], told: Connection) -> None:
+    told.send([function(one) for one in share])
 
 
 def _received(ours: Connection, function: Callable[[One], Found], share: Sequence[One]) -> list[Found]:

@@ -118,7 +118,8 @@ class Scorekeeper:
     def _look_ahead(self, model: Any, row: int, tasks: Sequence[tuple[TaskData, Around]]) -> None:
         """Several processes leave drafts, where that is faster; of row 0 only what no other run has measured."""
         base, unknown = self.base if row == 0 else None, []
-        for data, around in tasks if is_worth(self.evaluator, model, [data for data, _ in tasks]) else ():
+        worth = is_worth(self.evaluator, model, [data for data, _ in tasks])
+        for data, around in tasks if worth else ():
             with around() if base else nullcontext():
                 if base is None or base.find(model, data) is None:
                     unknown.append(Asked(data, self._draft(row, data), around))

@@ -8,16 +8,16 @@ Processes are forked, so that each has the model as it stands; each computes on 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clbench.base.forked import can_fork
+from clbench.base.forked import begin, can_fork
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
 from clbench.evaluation.asking import ask
@@ -198,6 +198,12 @@ def _alone(evaluator: Evaluator) -> Iterator[None]:
 
 def _work(evaluator: Evaluator, model: Any, tasks: Sequence[Asked], claims: int, told: Connection) -> None:
     """What another process does: it ends when nothing is left, or when the one that began it is no more."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that began it hears it, and ends this
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    torch.set_num_threads(1)
     parent, warnings = os.getppid(), list[str]()
     for one in filter(None, (evaluator, evaluator.engines)):
         one.warn = warnings.append
@@ -242,9 +248,9 @@ class _Others:
 @contextlib.contextmanager
 def _others(number: int, work: Callable[[Connection], None]) -> Iterator[_Others]:
     """Begin processes, and end those that are still there."""
-    started: list[tuple[Any, Connection]] = []
+    started: list[tuple[BaseProcess, Connection]] = []
     with contextlib.suppress(OSError):  # as many as the machine gives
-        started += (_start(work) for _ in range(number))
+        started += (begin(work) for _ in range(number))
     try:
         yield _Others([ours for _, ours in started])
     finally:
@@ -252,24 +258,3 @@ def _others(number: int, work: Callable[[Connection], None]) -> Iterator[_Others
             process.kill()
             process.join()
             ours.close()
-
-
-def _start(work: Callable[[Connection], None]) -> tuple[Any, Connection]:
-    import torch
-
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-
-    def run() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that began it hears it, and ends this
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        torch.set_num_threads(1)
-        with contextlib.suppress(Exception):  # the same happens to who scores, and is said there
-            work(theirs)
-        theirs.close()
-        os._exit(0)
-
-    process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
-    process.start()
-    theirs.close()
-    return process, ours

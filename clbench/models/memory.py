@@ -198,7 +198,7 @@ def shrinking(size: int, attempt: Callable[[int], T], *, warn: Callable[[str], N
 
 
 def release() -> None:
-    """Give back what torch, and on Linux the C library, keep for later: half of what a CPU run has held at its peak."""
+    """Give back what torch, and on Linux the C library, keep for later."""
     import torch
 
     if torch.cuda.is_available():

@@ -68,11 +68,11 @@ class Checkpointer:
         Args:
             state: of the run; asked for by all of its processes, as they put it together.
         """
+        if self._prepared:  # asked at every step
+            return
         from clbench.runs import checkpoint
         from clbench.runs.copying import needed
 
-        if self._prepared:
-            return
         self._prepared, packed = True, checkpoint.packed(state())
         if not self.writable:
             return

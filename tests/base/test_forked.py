@@ -33,7 +33,7 @@ def test_many_things_are_shared_out(number, least, processes):
     assert len(found | {os.getpid()}) == processes
 
 
-def test_what_is_wrong_is_raised_here():
+def test_what_is_wrong_is_raised_here_alone(capfd):
     def fails(one: int) -> int:
         if one == 5:
             raise ValueError("five")
@@ -41,6 +41,7 @@ def test_what_is_wrong_is_raised_here():
 
     with pytest.raises(ValueError, match="five"):
         mapped(fails, range(8), least=2)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_a_process_that_dies_had_to_do_is_done_here():
