@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clbench.base.forked import begin, can_fork
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.evaluation.asking import ask
+from clbench.evaluation.asking import ask, tokenise
 from clbench.evaluation.draft import Draft
 from clbench.models import memory
 
@@ -111,6 +111,8 @@ def ask_ahead(
     count = processes(evaluator, model, tasks=len(mine), records=sum(len(one.data.test) for one in mine))
     if count < 2:
         return Ahead()
+    for one in mine:
+        tokenise(evaluator, one.data)
     settle()
     found = Ahead(frozenset(one.name for one in mine))
     claims, numbers = os.pipe()

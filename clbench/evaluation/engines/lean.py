@@ -17,8 +17,10 @@ from transformers.models.llama.modeling_llama import (
     LlamaForCausalLM,
     LlamaMLP,
     LlamaModel,
+    LlamaRMSNorm,
 )
 
+from clbench.models.bearing import packed
 from clbench.models.bearing.padding import masked_attention
 from clbench.training import head
 
@@ -32,7 +34,7 @@ def fits(model: Any) -> bool:
         return False
     config = inner.config
     return (
-        config._attn_implementation == "sdpa"
+        packed.is_sdpa(inner)
         and config.hidden_act == "silu"
         and not inner.training
         and all(
@@ -52,30 +54,41 @@ def read_on(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any, *, pl
     hidden = body.embed_tokens(ids)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     turn = [one[:, :, None] for one in body.rotary_emb(hidden, position_ids=positions)]
-    seen = _seen(mask, ids.shape[1])
+    seen = _seen(mask, ids.shape[1], like=turn[0])
     with masked_attention():
         for layer, kept in zip(body.layers, cache.layers, strict=True):
-            normed = layer.input_layernorm(hidden)
+            normed = _normed(layer.input_layernorm, hidden)
             hidden = hidden + _attended(layer.self_attn, normed, turn, seen=seen, cache=kept)
-            hidden = hidden + _fed(layer.mlp, layer.post_attention_layernorm(hidden))
+            hidden = hidden + _fed(layer.mlp, _normed(layer.post_attention_layernorm, hidden))
     wanted = hidden.flatten(0, 1).index_select(0, places)
     return head.Output(body.norm(wanted), head.Head(inner.lm_head, inner.config))
 
 
-def _seen(mask: torch.Tensor, new: int) -> torch.Tensor | None:
-    """Which tokens each new one attends to: (rows or 1, 1, new, tokens); None: all of them.
+def _seen(mask: torch.Tensor, new: int, *, like: torch.Tensor) -> torch.Tensor | None:
+    """What is added to attention's logits, once for all layers: (rows or 1, 1, new, tokens); None: nothing.
 
     Padding sees itself, so that it stays a number.
     """
     held, size = mask.bool(), mask.shape[1]
     whole = bool(held.all())
     if new == 1:
-        return None if whole else held[:, None, None]
+        return None if whole else _added(held[:, None, None], like)
     causal = torch.ones((new, size), dtype=torch.bool, device=mask.device).tril(size - new)
     if whole:
-        return causal[None, None]
+        return _added(causal[None, None], like)
     itself = torch.eye(new, dtype=torch.bool, device=mask.device)
-    return ((causal & held[:, None]) | F.pad(itself, (size - new, 0)))[:, None]
+    return _added(((causal & held[:, None]) | F.pad(itself, (size - new, 0)))[:, None], like)
+
+
+def _added(seen: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(seen, dtype=like.dtype).masked_fill_(~seen, -torch.inf)
+
+
+def _normed(module: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """The same number by one operation, where nothing is cast on the way."""
+    if not (_is_plain(module, LlamaRMSNorm) and hidden.dtype == module.weight.dtype == torch.float32):
+        return module(hidden)
+    return F.rms_norm(hidden, module.weight.shape, module.weight, module.variance_epsilon)
 
 
 def _attended(
@@ -96,8 +109,8 @@ def _turned(vectors: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torc
     """Rotary positions: (rows, tokens, heads, width); halves turn into each other."""
     half = vectors.shape[-1] // 2
     turned = vectors * cos
-    turned[..., :half].sub_(vectors[..., half:] * sin[..., :half])
-    turned[..., half:].add_(vectors[..., :half] * sin[..., half:])
+    turned[..., :half].addcmul_(vectors[..., half:], sin[..., :half], value=-1)
+    turned[..., half:].addcmul_(vectors[..., :half], sin[..., half:])
     return turned
 
 

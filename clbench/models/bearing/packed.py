@@ -91,6 +91,11 @@ def ready(model: Any) -> bool:
     return _kind(model) in (NAME, "flash_attention_2")
 
 
+def is_sdpa(model: Any) -> bool:
+    """Whether rows that are not packed go through sdpa."""
+    return _kind(model) in ("sdpa", NAME)
+
+
 def _kind(model: Any) -> str | None:
     return getattr(getattr(model, "config", None), "_attn_implementation", None)
 

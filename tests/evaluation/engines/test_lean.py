@@ -7,8 +7,10 @@ import small
 import torch
 from transformers import DynamicCache
 
-from clbench.evaluation.engines import lean
+from clbench.evaluation import ahead
+from clbench.evaluation.engines import greedy, lean
 from clbench.evaluation.likelihood import read_on
+from clbench.models.bearing import packed
 from clbench.testing import families
 
 PADDED = torch.tensor([[0, 0, 5, 6, 7], [8, 9, 10, 11, 12]])
@@ -46,6 +48,13 @@ def test_logits_are_those_of_transformers(model, make, ids):
     model = make(model)
     assert lean.fits(model)
     for mine, theirs in zip(walk(model, lean.read_on, ids), walk(model, read_on, ids), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_it_reads_a_model_whose_attention_takes_packed_texts(model):
+    packed.install(model)
+    assert packed.ready(model) and lean.fits(model)
+    for mine, theirs in zip(walk(model, lean.read_on, PADDED), walk(model, read_on, PADDED), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
@@ -108,3 +117,14 @@ def test_what_a_hook_has_kept_is_not_written_over(model):
     walk(model, lean.read_on, PADDED)
     assert kept
     assert all(torch.equal(out, copied) for out, copied in kept)
+
+
+@pytest.mark.parametrize("method", ["sequential", "lora"])
+def test_a_whole_run_reads_by_it(llama, tmp_path, home, monkeypatch, method):
+    """As a run sets a model up; only the first look of an engine at the model asks it otherwise."""
+    told = []
+    monkeypatch.setattr(greedy.lean, "fits", lambda model, fits=lean.fits: told.append(fits(model)) or told[-1])
+    monkeypatch.setattr(ahead, "processes", lambda *_, **__: 1)
+    small.run_stream(small.write_stream(tmp_path / "stream", test=3), method, model=llama, home=tmp_path)
+    assert told
+    assert all(told)
