@@ -6,6 +6,7 @@ Models of the shapes of SmolLM2-135M, Llama 3.2 1B and 3B, and Llama 2 7B, witho
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,11 @@ def table() -> str:
         cells = [f"{holding(parts(size, method), protocol).total / 2**30:.1f}" for size in SHAPES]
         lines.append(f"| `{method}` | {weights} | {moments} | {' | '.join(cells)} |")
     lines += ["", f"| a text of {WIDTH:,} tokens | {' | '.join(SHAPES)} |", "| --- " + "| ---: " * len(SHAPES) + "|"]
-    for name, recomputed in (("trained", False), ("trained, `runtime.gradient_checkpointing=true`", True)):
-        each = [costs(empty(size), width=WIDTH, recomputed=recomputed).learned * WIDTH for size in SHAPES]
-        lines.append(f"| {name} | {' | '.join(f'{one / 2**30:.1f}' for one in each)} |")
+    for precision, recomputed in product(("fp32", "bf16"), (False, True)):
+        how = {"recomputed": recomputed, "half": precision == "bf16"}
+        each = [costs(empty(size), width=WIDTH, **how).learned * WIDTH / 2**30 for size in SHAPES]
+        name = f"trained in {precision}{', `runtime.gradient_checkpointing=true`' if recomputed else ''}"
+        lines.append(f"| {name} | {' | '.join(f'{one:.1f}' for one in each)} |")
     return "\n".join(lines) + "\n"
 
 

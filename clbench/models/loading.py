@@ -120,13 +120,18 @@ def load_model(
     use_greedy_decoding(model, tokenizer, name=ref.name)
     _keep_weights_as_they_are(model)
     if runtime.gradient_checkpointing:
-        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-        enable()  # the name before transformers 5.2x
+        recompute(model)
     cast(model, weights)
     model.to(device)  # type: ignore[arg-type]
     folder.check_finite(model, name=ref.name)
     quantise(model, weights)
     return LoadedModel(model, tokenizer, notes)
+
+
+def recompute(model: Any) -> None:
+    """Have the backward pass make each layer's activations anew."""
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    (enable or model.gradient_checkpointing_enable)()  # the name before transformers 5.2x
 
 
 def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:

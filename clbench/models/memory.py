@@ -43,13 +43,14 @@ class Costs:
     learned: int
 
 
-def costs(model: Any, *, width: int, recomputed: bool = False) -> Costs:
+def costs(model: Any, *, width: int, recomputed: bool = False, half: bool = False) -> Costs:
     """Of a model.
 
     Args:
         model: causal LM, perhaps wrapped.
         width: tokens of the longest text.
         recomputed: whether the backward pass makes each layer's activations anew.
+        half: whether it learns in bf16 arithmetic, whose norms are fp32 still.
     """
     inner = getattr(model, "module", model)
     config = getattr(inner.config, "get_text_config", lambda: inner.config)()
@@ -66,7 +67,7 @@ def costs(model: Any, *, width: int, recomputed: bool = False) -> Costs:
     read = FP32 * layer
     cached = read + 2 * FP32 * 2 * layers * groups * head
     kept = layers * FP32 * hidden + read if recomputed else layers * read
-    return Costs(read, cached, 2 * kept)
+    return Costs(read, cached, kept * 3 // 4 if half else kept * 5 // 4)
 
 
 def _number(config: Any, *names: str, default: int) -> int:
@@ -74,9 +75,15 @@ def _number(config: Any, *names: str, default: int) -> int:
     return next((one for one in found if isinstance(one, int) and one > 0), default)
 
 
-def room(model: Any, device: torch.device, *, width: int, recomputed: bool = False) -> int:
-    """Tokens, padding included, of a forward and backward pass. See `costs`."""
-    return budget(device, learning=True) // costs(model, width=width, recomputed=recomputed).learned
+def room(model: Any, device: torch.device, **how: Any) -> int:
+    """Tokens, padding included, of a forward and backward pass.
+
+    Args:
+        model: causal LM, perhaps wrapped.
+        device: of the model.
+        how: see `costs`.
+    """
+    return budget(device, learning=True) // costs(model, **how).learned
 
 
 def whole(device: torch.device) -> int:

@@ -59,8 +59,11 @@ class Accumulator:
     def make_room(self, encoded: Sequence[Encoded]) -> None:
         """Plan for texts as long as these."""
         width = max((len(one.ids) for one in encoded), default=1)
-        recomputed = self.batching.runtime.gradient_checkpointing
-        self.room = memory.room(self.run.model, self.run.device, width=width, recomputed=recomputed)
+        how = {
+            "recomputed": self.batching.runtime.gradient_checkpointing,
+            "half": self.batching.protocol.precision == "bf16",
+        }
+        self.room = memory.room(self.run.model, self.run.device, width=width, **how)
 
     def gradient(self, step: Sequence[Encoded]) -> torch.Tensor:
         """Leave a step's gradient in the model; where memory is not enough, by smaller passes from here on.

@@ -132,7 +132,8 @@ class Losses:
 
     def _form(self, rows: Sequence[Encoded]) -> Form:
         width = max((len(one.ids) for one in rows), default=1)
-        return self.batching.form(rows, room=memory.room(self.model, self.device, width=width))
+        half = self.protocol.precision == "bf16"
+        return self.batching.form(rows, room=memory.room(self.model, self.device, width=width, half=half))
 
     def _backward(
         self, encoded: Sequence[Encoded], params: Iterable[torch.nn.Parameter], form: Form, rows: int
