@@ -7,40 +7,90 @@ at work, it is a plain loop.
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from clbench.base.atomic import SIGNS
 
 One = TypeVar("One")
 Found = TypeVar("Found")
 MOST = 8  # processes: each costs some milliseconds, and memory for what it finds
+CLAIMS = 256  # of which each is a byte
 
 
-def mapped(function: Callable[[One], Found], things: Sequence[One], *, least: int) -> list[Found]:
+def mapped(
+    function: Callable[[One], Found],
+    things: Sequence[One],
+    *,
+    least: int,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> list[Found]:
     """`[function(one) for one in things]`, whose results can be pickled.
 
     Args:
         function: without side effects.
         things: of about equal work.
         least: as many as make a process of their own worth while.
+        meanwhile: what this process does first, while others are at work.
     """
     count = min(len(things) // least, _cores(), MOST)
     if count < 2 or not _may_fork():
+        meanwhile()
         return [function(one) for one in things]
-    shares = [things[place::count] for place in range(count)]
-    started = [begin(partial(_tell, function, share))[1] for share in shares[1:]]
-    found = [[function(one) for one in shares[0]]]
-    found += [_received(ends, function, share) for ends, share in zip(started, shares[1:], strict=True)]
-    return [found[place % count][place // count] for place in range(len(things))]
+    size = -(-len(things) // CLAIMS)
+    parts = [range(start, min(start + size, len(things))) for start in range(0, len(things), size)]
+    found: dict[int, Found] = {}
+    with claims(len(parts)) as pile:
+
+        def work() -> dict[int, Found]:
+            return {place: function(things[place]) for part in taken(pile) for place in parts[part]}
+
+        with _uncollected():
+            started = [begin(lambda told: told.send(work()))[1] for _ in range(count - 1)]
+            meanwhile()
+            found |= work()
+    for ends in started:
+        found |= _received(ends)
+    return [found[place] if place in found else function(one) for place, one in enumerate(things)]
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for circles of objects, of which what is found here has none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def claims(number: int) -> Iterator[int]:
+    """A pile of numbers from 0, for `taken` in this process and in those that are forked from it."""
+    assert number <= CLAIMS
+    pile, numbers = os.pipe()
+    os.write(numbers, bytes(range(number)))
+    os.close(numbers)
+    try:
+        yield pile
+    finally:
+        os.close(pile)
+
+
+def taken(pile: int) -> Iterator[int]:
+    """Numbers that no other process takes, until none is left."""
+    while number := os.read(pile, 1):
+        yield number[0]
 
 
 def begin(work: Callable[[Connection], None]) -> tuple[BaseProcess, Connection]:
@@ -65,17 +115,13 @@ def begin(work: Callable[[Connection], None]) -> tuple[BaseProcess, Connection]:
     return process, ours
 
 
-def _tell(function: Callable[[One], Found], share: Sequence[One], told: Connection) -> None:
-    told.send([function(one) for one in share])
-
-
-def _received(ours: Connection, function: Callable[[One], Found], share: Sequence[One]) -> list[Found]:
-    """What a process found; where it ended without a word, it is found again here, and so is what was wrong."""
+def _received(ours: Connection) -> dict[int, Any]:
+    """What a process found; nothing where it ended without a word."""
     with ours:
         try:
             return ours.recv()
         except EOFError:
-            return [function(one) for one in share]
+            return {}
 
 
 def can_fork() -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from clbench.base import atomic
+from clbench.base.forked import mapped
 from clbench.base.text import markdown
 from clbench.boards.index import Index, identity
-from clbench.boards.loading import board_folders, load_entries
+from clbench.boards.loading import Found, board_folders, load_boards
 from clbench.boards.markdown import BEGIN, replace_block
 from clbench.boards.render import board_rows, render
 from clbench.boards.style import default_style
@@ -22,6 +23,8 @@ from clbench.boards.values import Run
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Board
 from clbench.spec.taskfiles import Catalog
+
+_WORTH_A_PROCESS = 3  # boards, whose tables are made
 
 
 def board_text(
@@ -83,35 +86,46 @@ def update(
         catalog: of streams, to tell which tasks a board has.
         indexed: whether a record counts as known by its file's size and times; else by every byte of it.
     """
-    updates = []
-    code = identity(summaries, default_style().keys)
-    for folder in [*board_folders(leaderboards, board=board), *(_orphans(leaderboards) if board is None else ())]:
-        with atomic.lock(leaderboards) if write else contextlib.nullcontext():
-            index = Index.open(leaderboards, board=folder.name, code=code, thorough=not indexed) if write else Index()
-            updates.append(_update_one(folder, leaderboards, index, summaries, write, plugins, catalog))
-            index.save()
+    keys = default_style().keys
+    code = identity(summaries, keys)
+    folders = [*board_folders(leaderboards, board=board), *(_orphans(leaderboards) if board is None else ())]
+    with atomic.lock(leaderboards) if write and folders else contextlib.nullcontext():
+        indexes = [
+            Index.open(leaderboards, board=one.name, code=code, thorough=not indexed) if write else Index()
+            for one in folders
+        ]
+        boards = list(zip(folders, indexes, strict=True))
+        found = load_boards(boards, leaderboards=leaderboards, summaries=summaries, keys=keys, catalog=catalog)
+        kept = [(folder, one) for folder, one in zip(folders, found, strict=True) if one.board]
+        texts = mapped(lambda pair: _text(*pair, leaderboards, summaries, plugins), kept, least=_WORTH_A_PROCESS)
+        made = dict(zip((folder for folder, _ in kept), texts, strict=True))
+        updates = [
+            _update_one(leaderboards / f"{folder.name}.md", folder, one.problems, new=made.get(folder), write=write)
+            for folder, one in zip(folders, found, strict=True)
+        ]
+        for one in indexes:
+            one.save()
     return updates
 
 
-def _update_one(
-    folder: Path,
-    leaderboards: Path,
-    index: Index,
-    summaries: Sequence[SummarySpec],
-    write: bool,
-    plugins: Any,
-    catalog: Catalog | None,
-) -> Update:
-    keys = default_style().keys
-    found = load_entries(
-        folder, leaderboards=leaderboards, summaries=summaries, keys=keys, index=index, catalog=catalog
-    )
-    path = leaderboards / f"{folder.name}.md"
-    old = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if found.board is None:
-        orphan = [f"{path}: there is no record for this board; remove it, or restore {folder}"] if BEGIN in old else []
-        return Update(path, False, found.problems or orphan)
-    new = board_text(folder.name, found.board, found.entries, old=old, summaries=summaries, plugins=plugins)
-    if write and new != old:
-        atomic.write_text(path, new)
-    return Update(path, new != old, found.problems)
+def _text(
+    folder: Path, found: Found, leaderboards: Path, summaries: Sequence[SummarySpec], plugins: Any
+) -> tuple[str, str]:
+    """A board's file as it is, and as it should be."""
+    assert found.board
+    old = _read(leaderboards / f"{folder.name}.md")
+    return old, board_text(folder.name, found.board, found.entries, old=old, summaries=summaries, plugins=plugins)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _update_one(path: Path, folder: Path, problems: list[str], *, new: tuple[str, str] | None, write: bool) -> Update:
+    if new is None:
+        orphan = f"{path}: there is no record for this board; remove it, or restore {folder}"
+        return Update(path, False, problems or ([orphan] if BEGIN in _read(path) else []))
+    old, text = new
+    if write and text != old:
+        atomic.write_text(path, text)
+    return Update(path, text != old, problems)

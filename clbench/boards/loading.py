@@ -6,11 +6,13 @@ ends reads its own record only.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from clbench.base.errors import ClbenchError, RecordError
 from clbench.base.forked import mapped
@@ -108,42 +110,48 @@ def known_tasks(board: Board, catalog: Catalog) -> frozenset[str] | None:
     return frozenset(tasks) if digest(tasks) == board.tasks else None
 
 
-def load_entries(
-    folder: Path,
+def load_entries(folder: Path, *, index: Index, **how: Any) -> Found:
+    """What one board is made of. See `load_boards`."""
+    (found,) = load_boards([(folder, index)], **how)
+    return found
+
+
+def load_boards(
+    boards: Sequence[tuple[Path, Index]],
     *,
     leaderboards: Path,
     summaries: Sequence[SummarySpec],
     keys: Sequence[str],
-    index: Index,
     catalog: Catalog | None = None,
-) -> Found:
-    """What a board is made of; only records that the index does not know are read.
+) -> list[Found]:
+    """What boards are made of; only records that their indexes do not know are read.
 
     Args:
-        folder: of the board's records.
-        leaderboards: above it.
+        boards: folders of records, and their indexes; what is read is put in.
+        leaderboards: above them.
         summaries: functions of R.
-        keys: of the board's columns.
-        index: of this folder; what is read is put in.
+        keys: of the boards' columns.
         catalog: of streams, to tell which tasks a board has.
     """
-    shared = folder / BOARD_FILE
-    reader = _Reader(folder, leaderboards, Values(summaries), tuple(keys), index, stamp_of(shared), _hash(shared))
-    found = sorted(_files(folder), key=lambda file: (not _may_bind(file[0]), file[0]))  # bounds first
-    bounds = reader.take([file for file in found if _may_bind(file[0])])
-    kept, _ = admit([one.entry for one in bounds if one.entry])
-    reader.values = Values(summaries, kept)
-    known = bounds + reader.take([file for file in found if not _may_bind(file[0])])
-    index.keep_only({name for name, _ in found})
-    entries = [one.entry for one in known if one.entry]
-    problems = {one.path: one.problem for one in known if one.problem}
-    board = read_record(folder / min(one.path for one in entries)).board if entries else None
-    tasks = known_tasks(board, catalog) if board and catalog else None
-    kept, refused = admit(entries, tasks=tasks)
-    problems |= {one.path: f"{folder / one.path}: {one.reason}" for one in refused if one.reason}
-    board = read_record(folder / kept[0].path).board if kept else None
-    signed = [_signed(one, folder, problems) for one in kept]
-    return Found(signed, [problems[name] for name in sorted(problems)], board)
+    readers = [
+        _Reader(folder, leaderboards, Values(summaries), tuple(keys), index, stamp_of(shared), _hash(shared))
+        for folder, index in boards
+        for shared in [folder / BOARD_FILE]
+    ]
+    _take(readers, bounds=True)
+    for one in readers:
+        kept, _ = admit(one.entries)
+        one.values = Values(summaries, kept)
+    _take(readers, bounds=False, meanwhile=lambda: [one.look_up(catalog) for one in readers])
+    return [one.found(catalog) for one in readers]
+
+
+def _take(readers: Sequence[_Reader], *, bounds: bool, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Those records that others are measured against, or the others; by all cores, of all boards together."""
+    unknown = [(one, name) for one in readers for name in one.unknown(bounds=bounds)]
+    read = mapped(lambda pair: pair[0].read(pair[1]), unknown, least=_WORTH_A_PROCESS, meanwhile=meanwhile)
+    for (one, _), found in zip(unknown, read, strict=True):
+        one.put(*found)
 
 
 def _signed(entry: Entry, folder: Path, problems: dict[str, str]) -> Entry:
@@ -158,7 +166,7 @@ def _signed(entry: Entry, folder: Path, problems: dict[str, str]) -> Entry:
 
 @dataclass(slots=True)
 class _Reader:
-    """Records to entries, from the index where it knows them."""
+    """A board's records to entries, from the index where it knows them."""
 
     folder: Path
     leaderboards: Path
@@ -167,16 +175,53 @@ class _Reader:
     index: Index
     shared_stamp: Stamp  # of what records have in common, which is a part of each
     shared: str
+    known: dict[str, Known] = field(default_factory=dict)  # what files are found to be
+    tasks: dict[str, frozenset[str] | None] = field(default_factory=dict)  # of the boards of files
+    stamps: dict[str, Stamp] = field(init=False)
 
-    def take(self, files: Sequence[tuple[str, Stamp]]) -> list[Known]:
-        """What is known of each file; those that the index does not know are read, by all cores."""
-        stamps = {name: stamp + self.shared_stamp for name, stamp in files}
-        known = {name: one for name, stamp in stamps.items() if (one := self._kept(name, stamp))}
-        unknown = [name for name in stamps if name not in known]
-        for made, content in mapped(self._read, unknown, least=_WORTH_A_PROCESS):
-            self.index.put(made, stamps[made.path], content)
-            known[made.path] = made
-        return [known[name] for name in stamps]
+    def __post_init__(self) -> None:
+        """Look which files there are."""
+        files = sorted(_files(self.folder), key=lambda file: (not _may_bind(file[0]), file[0]))  # bounds first
+        self.stamps = {name: stamp + self.shared_stamp for name, stamp in files}
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Of the records that are known so far."""
+        return [one.entry for name in self.stamps if (one := self.known.get(name)) and one.entry]
+
+    def unknown(self, *, bounds: bool) -> list[str]:
+        """Files that the index does not know."""
+        files = {name: stamp for name, stamp in self.stamps.items() if _may_bind(name) == bounds}
+        self.known |= {name: one for name, stamp in files.items() if (one := self._kept(name, stamp))}
+        return [name for name in files if name not in self.known]
+
+    def put(self, made: Known, content: str) -> None:
+        """What a file was found to be."""
+        self.index.put(made, self.stamps[made.path], content)
+        self.known[made.path] = made
+
+    def look_up(self, catalog: Catalog | None) -> None:
+        """Have the tasks of the first file's board at hand, which is that of all others as a rule."""
+        with contextlib.suppress(RecordError):
+            for name in [*self.stamps][:1]:
+                self._tasks(name, catalog)
+
+    def _tasks(self, name: str, catalog: Catalog | None) -> frozenset[str] | None:
+        """See `known_tasks`."""
+        if name not in self.tasks:
+            self.tasks[name] = known_tasks(read_record(self.folder / name).board, catalog) if catalog else None
+        return self.tasks[name]
+
+    def found(self, catalog: Catalog | None) -> Found:
+        """All files together, when all are known."""
+        self.index.keep_only({*self.stamps})
+        problems = {one.path: one.problem for one in self.known.values() if one.problem}
+        tasks = self._tasks(self.entries[0].path, catalog) if self.entries else None
+        kept, refused = admit(self.entries, tasks=tasks)
+        problems |= {one.path: f"{self.folder / one.path}: {one.reason}" for one in refused if one.reason}
+        board = read_record(self.folder / kept[0].path).board if kept else None
+        signed = [_signed(one, self.folder, problems) for one in kept]
+        return Found(signed, [problems[name] for name in sorted(problems)], board)
 
     def _kept(self, name: str, stamp: Stamp) -> Known | None:
         known = self.index.get(name, stamp, partial(self._content, name))
@@ -188,7 +233,7 @@ class _Reader:
     def _bounds(self, entry: Entry | None) -> Bounds:
         return self.values.bounds.get((entry.seed, entry.order), {}) if entry else {}
 
-    def _read(self, name: str) -> tuple[Known, str]:
+    def read(self, name: str) -> tuple[Known, str]:
         """What a file is found to be, and the hash of what it was before it was read."""
         content = self._content(name)
         record = judge(self.folder / name, leaderboards=self.leaderboards)

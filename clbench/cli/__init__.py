@@ -19,42 +19,56 @@ from clbench.base.encoding import degrade_output
 from clbench.base.errors import ClbenchError
 from clbench.base.quiet import quiet
 from clbench.base.text import terminal
-from clbench.cli import (
-    check,
-    compare,
-    data,
-    export,
-    forget,
-    leaderboard,
-    ls,
-    metrics,
-    model,
-    new,
-    plan,
-    plot,
-    plugins,
-    report,
-    reported,
-    run,
-    score,
-    show,
-    stream,
-    submit,
-    tune,
-    validate,
-    watch,
-)
-from clbench.cli.machine import bench, doctor
+from clbench.cli.shared.commands import Commands, commands_of
+
+MODULES = {
+    **{
+        name: f"clbench.cli.{name}"
+        for name in (
+            "run",
+            "tune",
+            "plan",
+            "watch",
+            "ls",
+            "show",
+            "metrics",
+            "score",
+            "leaderboard",
+            "compare",
+            "forget",
+            "export",
+            "report",
+            "plot",
+            "reported",
+            "data",
+            "stream",
+            "model",
+            "validate",
+            "check",
+            "new",
+            "submit",
+        )
+    },
+    "verify-submission": "clbench.cli.submit",
+    "bench": "clbench.cli.machine.bench",
+    "doctor": "clbench.cli.machine.doctor",
+    "plugins": "clbench.cli.plugins",
+}
+"""By command."""
 
 # Some versions of typer bring their own click, so its exceptions are found through typer's.
 _UsageError: Any = typer.BadParameter.__mro__[2]
 
 
 class _Group(TyperGroup):
-    """clbench's own commands at once; those of plugins only when help or an unknown name asks for them."""
+    """clbench's own commands, each when it is named; those of plugins when help or an unknown name asks for them."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.commands = Commands(MODULES)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(self._from_plugins())]
+        return [*self.commands, *sorted(self._from_plugins())]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, cmd_name) or self._from_plugins().get(cmd_name)
@@ -63,14 +77,8 @@ class _Group(TyperGroup):
         if not hasattr(self, "_extra"):
             from clbench.plugins.manager import load_plugins
 
-            extra = typer.Typer()
-            loaded = load_plugins()
-            loaded.emit("clbench_commands", app=extra)
-            self._extra: dict[str, Any] = {}
-            if extra.registered_commands or extra.registered_groups:
-                extra.callback()(lambda: None)
-                found = getattr(typer.main.get_command(extra), "commands", {})
-                self._extra = {name: command for name, command in found.items() if name not in self.commands}
+            found = commands_of(lambda app: load_plugins().emit("clbench_commands", app=app))
+            self._extra = {name: command for name, command in found.items() if name not in self.commands}
         return self._extra
 
 
@@ -100,36 +108,6 @@ def _options(
     debug: bool = typer.Option(False, "--debug", help="Show tracebacks."),
 ) -> None:
     pass
-
-
-for _module in (
-    run,
-    tune,
-    plan,
-    watch,
-    ls,
-    show,
-    metrics,
-    score,
-    leaderboard,
-    compare,
-    forget,
-    export,
-    report,
-    plot,
-    reported,
-    data,
-    stream,
-    model,
-    validate,
-    check,
-    new,
-    submit,
-    bench,
-    doctor,
-    plugins,
-):
-    _module.register(app)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clbench.base.forked import begin, can_fork
+from clbench.base.forked import CLAIMS, begin, can_fork, claims, taken
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
 from clbench.evaluation.asking import ask, tokenise
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from clbench.evaluation.evaluator import Answers, Evaluator
 
 MOST, EACH = 8, 32  # processes; records that make one worth while
-TASKS = 256  # of which each has a number of one byte
 LOOK = 0.5  # seconds between two looks at what others have done
 
 
@@ -107,7 +106,7 @@ def ask_ahead(
         on_batch: told how many records more are done, by whomever; it may raise to stop.
     """
     mine = [one for one in tasks if not _is_external(one.data) and one.draft.writable]
-    mine = sorted(mine, key=lambda one: -one.work)[:TASKS]  # the longest first, so that all are done at one time
+    mine = sorted(mine, key=lambda one: -one.work)[:CLAIMS]  # the longest first, so that all are done at one time
     count = processes(evaluator, model, tasks=len(mine), records=sum(len(one.data.test) for one in mine))
     if count < 2:
         return Ahead()
@@ -115,23 +114,21 @@ def ask_ahead(
         tokenise(evaluator, one.data)
     settle()
     found = Ahead(frozenset(one.name for one in mine))
-    claims, numbers = os.pipe()
-    os.write(numbers, bytes(range(len(mine))))
-    os.close(numbers)
-    try:
-        with _alone(evaluator), _others(count - 1, lambda told: _work(evaluator, model, mine, claims, told)) as others:
+    with (
+        claims(len(mine)) as pile,
+        _alone(evaluator),
+        _others(count - 1, lambda told: _work(evaluator, model, mine, pile, told)) as others,
+    ):
 
-            def on_own(batch: Batch) -> None:
-                _take(batch, found, on_batch)
-                others.hear(evaluator, lambda batch: _take(batch, found, on_batch))
+        def on_own(batch: Batch) -> None:
+            _take(batch, found, on_batch)
+            others.hear(evaluator, lambda batch: _take(batch, found, on_batch))
 
-            for one in _claimed(mine, claims):
-                _ask(evaluator, model, one, on_own)
-            while others.left:
-                on_batch(0)
-                others.hear(evaluator, lambda batch: _take(batch, found, on_batch), seconds=LOOK)
-    finally:
-        os.close(claims)
+        for number in taken(pile):
+            _ask(evaluator, model, mine[number], on_own)
+        while others.left:
+            on_batch(0)
+            others.hear(evaluator, lambda batch: _take(batch, found, on_batch), seconds=LOOK)
     return found
 
 
@@ -163,12 +160,6 @@ def _take(batch: Batch, found: Ahead, on_batch: Callable[[int], None]) -> None:
     on_batch(batch.number)
 
 
-def _claimed(tasks: Sequence[Asked], claims: int) -> Iterator[Asked]:
-    """Tasks that nobody else asks."""
-    while number := os.read(claims, 1):
-        yield tasks[number[0]]
-
-
 def _ask(evaluator: Evaluator, model: Any, one: Asked, on_batch: Callable[[Batch], None]) -> None:
     def found(answers: Answers) -> None:
         one.draft.add(answers)
@@ -198,7 +189,7 @@ def _alone(evaluator: Evaluator) -> Iterator[None]:
 # --- the other processes
 
 
-def _work(evaluator: Evaluator, model: Any, tasks: Sequence[Asked], claims: int, told: Connection) -> None:
+def _work(evaluator: Evaluator, model: Any, tasks: Sequence[Asked], pile: int, told: Connection) -> None:
     """What another process does: it ends when nothing is left, or when the one that began it is no more."""
     import torch
 
@@ -215,8 +206,8 @@ def _work(evaluator: Evaluator, model: Any, tasks: Sequence[Asked], claims: int,
             os._exit(1)
         told.send(batch)
 
-    for one in _claimed(tasks, claims):
-        _ask(evaluator, model, one, on_batch)
+    for number in taken(pile):
+        _ask(evaluator, model, tasks[number], on_batch)
     told.send(Done(warnings, list(evaluator.wrote)))
 
 

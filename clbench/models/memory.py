@@ -75,15 +75,10 @@ def _number(config: Any, *names: str, default: int) -> int:
     return next((one for one in found if isinstance(one, int) and one > 0), default)
 
 
-def room(model: Any, device: torch.device, **how: Any) -> int:
-    """Tokens, padding included, of a forward and backward pass.
-
-    Args:
-        model: causal LM, perhaps wrapped.
-        device: of the model.
-        how: see `costs`.
-    """
-    return budget(device, learning=True) // costs(model, **how).learned
+def room(model: Any, device: torch.device, *, width: int, recomputed: bool = False, half: bool = False) -> int:
+    """Tokens, padding included, of a forward and backward pass. See `costs`."""
+    each = costs(model, width=width, recomputed=recomputed, half=half).learned
+    return budget(device, learning=True) // each
 
 
 def whole(device: torch.device) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -28,9 +29,28 @@ def test_it_is_a_plain_loop(things, least):
 @pytest.mark.parametrize(
     ("number", "least", "processes"), [(40, 10, 4), (39, 10, 3), (400, 10, 4), (19, 10, 1), (0, 1, 1)]
 )
-def test_many_things_are_shared_out(number, least, processes):
-    found = set(mapped(lambda _: os.getpid(), range(number), least=least))
-    assert len(found | {os.getpid()}) == processes
+def test_many_things_are_shared_out(number, least, processes, monkeypatch):
+    begun = []
+    monkeypatch.setattr(forked, "begin", lambda work, begin=forked.begin: begun.append(work) or begin(work))
+    assert mapped(lambda one: one, range(number), least=least) == list(range(number))
+    assert len(begun) + 1 == processes
+
+
+def test_others_are_at_work_while_this_process_does_something_else():
+    here = os.getpid()
+    first = mapped(lambda _: os.getpid(), range(8), least=2, meanwhile=lambda: time.sleep(0.5))
+    assert here not in first
+    told = []
+    assert mapped(lambda one: one, [1], least=2, meanwhile=lambda: told.append(1)) == [1]
+    assert told == [1]
+
+
+def test_each_number_is_taken_once():
+    with forked.claims(3) as pile:
+        taken = forked.taken(pile)
+        assert next(taken) == 0
+        assert [*forked.taken(pile)] == [1, 2]
+        assert [*taken] == []
 
 
 def test_what_is_wrong_is_raised_here_alone(capfd):
