@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clbench.base.errors import OptionError
+from clbench.base.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,13 +138,10 @@ def _json(one: Any, folder: Path, known: Registry, metrics: Sequence[str]) -> di
 
 
 def _print_updates(updates: Sequence[Any], folder: Path, *, check: bool) -> None:
-    from clbench.cli.shared import output
-
-    screen = output.console()
     if not updates:
-        screen.print(f"no records in {folder / 'results'}", markup=False)
+        typer.echo(f"no records in {plain(str(folder / 'results'))}")
     for one in updates:
         state = ("stale" if check else "written") if one.stale else "up to date"
-        screen.print(f"{one.path}: {state}", markup=False, soft_wrap=True)
+        typer.echo(f"{plain(str(one.path))}: {state}")
         for problem in one.problems:
-            screen.print(f"  problem: {problem}", markup=False, soft_wrap=True)
+            typer.echo(f"  problem: {plain(problem)}")

@@ -21,6 +21,7 @@ LEFT_OUT = frozenset(["attr", "batch", "center", "format", "indent", "pprint", "
 """Filters that do so, that reach methods by name, or that are not the same each time."""
 
 
+@lru_cache(maxsize=1024)
 def check(text: str) -> None:
     """Whether a text is a template.
 
