@@ -22,7 +22,6 @@ from clbench.base.errors import ModelError
 from clbench.data.chat import Chat, make_chat
 from clbench.data.detokenising import Detokenizer
 from clbench.data.example import Example
-from clbench.data.remembered import Remembered
 
 if TYPE_CHECKING:
     from clbench.spec.protocol import Protocol
@@ -106,7 +105,6 @@ class Encoder:
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos)
         self.prefix = _prefix(tokenizer)
         self.detokenizer = Detokenizer(tokenizer)
-        self.known = Remembered(self.tokens)
         self.head = len(self.tokens([chat.head])[0]) if chat else 0
 
     def asked(self, one: Example) -> str:
@@ -115,7 +113,7 @@ class Encoder:
 
     def prompts(self, texts: Sequence[str], *, limit: int | None = None) -> list[list[int]]:
         """Tokens of prompts as the model sees them when it is asked; their ends, at most `limit` or `max_prompt`."""
-        return [self._opened(ids, limit=limit or self.max_prompt) for ids in self.known(texts)]
+        return [self._opened(ids, limit=limit or self.max_prompt) for ids in self.tokens(texts)]
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[Encoded], EncodingCounts]:
         """Training examples, and what was cut."""
@@ -164,8 +162,8 @@ class Encoder:
 
         What is measured begins at the first token that the prompt alone does not have.
         """
-        before = self.known([one.prompt for one in examples])
-        both = self.known([one.prompt + one.answer for one in examples])
+        before = self.tokens([one.prompt for one in examples])
+        both = self.tokens([one.prompt + one.answer for one in examples])
         starts = [common_prefix(*pair) for pair in zip(before, both, strict=True)]
         parts = [Parts(ids[:start], ids[start:], merged=False) for ids, start in zip(both, starts, strict=True)]
         counts = EncodingCounts()

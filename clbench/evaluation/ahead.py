@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clbench.base.forked import CLAIMS, begin, can_fork, claims, taken
 from clbench.data.probes import ProbeData
 from clbench.data.sources import TaskData
-from clbench.evaluation.asking import ask, tokenise
+from clbench.evaluation.asking import ask
 from clbench.evaluation.draft import Draft
 from clbench.models import memory
 
@@ -110,8 +110,6 @@ def ask_ahead(
     count = processes(evaluator, model, tasks=len(mine), records=sum(len(one.data.test) for one in mine))
     if count < 2:
         return Ahead()
-    for one in mine:
-        tokenise(evaluator, one.data)
     settle()
     found = Ahead(frozenset(one.name for one in mine))
     with (

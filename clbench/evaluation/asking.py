@@ -58,14 +58,6 @@ def ask(
     )
 
 
-def tokenise(evaluator: Evaluator, data: TaskData) -> None:
-    """Have a task's texts tokenised beforehand, for all processes that are forked."""
-    if data.task.measure == "loss":
-        evaluator.encoder.wholes(data.test)
-    elif data.task.measure == "generate":
-        evaluator.encoder.prompts([evaluator.encoder.asked(one) for one in data.test])
-
-
 def _external(evaluator: Evaluator, model: Any, data: ProbeData) -> list[Prediction]:
     assert data.external is not None
     model.eval()
