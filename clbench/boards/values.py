@@ -118,7 +118,7 @@ def cell(key: str, estimate: Estimate | None) -> str:
     family = key.partition(".")[0]
     if family in ("cost", "footprint"):
         return _amount(key, estimate.mean)
-    signed = "+.3f" if family == "vs" else ".3f"
+    signed = "+z.3f" if family == "vs" else "z.3f"  # no -0.000
     spread = "" if estimate.spread is None else f" ± {estimate.spread:.3f}"
     return f"{estimate.mean:{signed}}{spread}"
 

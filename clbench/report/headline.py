@@ -116,5 +116,5 @@ def _differences(records: Sequence[Record], summaries: Sequence[SummarySpec]) ->
 
 def _difference(one: Comparison) -> list[Content]:
     p = "–" if one.p_holm is None else f"{one.p_holm:.3f}"
-    shown = [tag("b", f"{one.difference.mean:+.3f}"), " ", _interval(one.t_interval)]
+    shown = [tag("b", f"{one.difference.mean:+z.3f}"), " ", _interval(one.t_interval)]
     return [one.method, NUMBERS[one.metric], str(one.difference.n), shown, p, one.verdict]

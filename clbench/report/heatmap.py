@@ -94,7 +94,7 @@ def _task(matrix: ResultMatrix, i: int, j: int, *, error: Cell) -> Html:
     value, learned = score(matrix, i, j), matrix.rows[j - 1][j - 1]
     title = f"{matrix.tasks[j - 1]} {after(matrix, i)}"
     if i > j and value is not None and learned is not None:
-        title += f", {value - learned:+.3f} since it was learned"
+        title += f", {value - learned:+z.3f} since it was learned"
     return heat_cell(value, title=title, error=error, class_="learned" if i == j else "ahead" if i < j else None)
 
 

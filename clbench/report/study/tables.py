@@ -123,7 +123,7 @@ def trials_table(evidence: Evidence, *, pick: str) -> str:
         choice = evidence.choices[method]
         cells: dict[float, list[str]] = {rate: [] for rate in rates}
         for one in trials:
-            text = NONE if (value := one.values[pick]) is None else f"{value:.3f}"
+            text = NONE if (value := one.values[pick]) is None else f"{value:z.3f}"
             cells[_rate(one.point, evidence)].append(f"**{text}**" if choice and one.point == choice.point else text)
         lines.append([markdown(method), *(", ".join(found) or NONE for found in cells.values())])
     return pipe(["method", *(f"{rate:g}" for rate in rates)], lines, texts=1)

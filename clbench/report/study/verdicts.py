@@ -55,7 +55,7 @@ def orderings_table(found: Mapping[Ordering, Mapping[str, Comparison]], better: 
 def _difference(one: Comparison, higher_is_better: bool) -> str:
     half = "" if one.difference.spread is None else f" ± {one.difference.spread:.3f}"
     p = "" if one.p_holm is None else f", p {one.p_holm:.3f}" if one.p_holm >= 0.001 else ", p < 0.001"
-    return f"{one.difference.mean:+.3f}{half}{p}: {verdict(one, higher_is_better=higher_is_better)}{needed(one)}"
+    return f"{one.difference.mean:+z.3f}{half}{p}: {verdict(one, higher_is_better=higher_is_better)}{needed(one)}"
 
 
 def needed(one: Comparison) -> str:
