@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clbench.base import atomic
 from clbench.base.forked import mapped
@@ -22,7 +22,9 @@ from clbench.boards.style import default_style
 from clbench.boards.values import Run
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.record import Board
-from clbench.spec.taskfiles import Catalog
+
+if TYPE_CHECKING:
+    from clbench.spec.taskfiles import Catalog
 
 _WORTH_A_PROCESS = 3  # boards, whose tables are made
 
@@ -72,7 +74,7 @@ def update(
     board: str | None = None,
     write: bool = True,
     plugins: Any = None,
-    catalog: Catalog | None = None,
+    catalog: Callable[[], Catalog] | None = None,
     indexed: bool = False,
 ) -> list[Update]:
     """Make the markdown of all boards (or one) again; with `write` off only tell what is stale.
@@ -83,7 +85,7 @@ def update(
         board: only this one.
         write: whether files are written.
         plugins: that may render a board.
-        catalog: of streams, to tell which tasks a board has.
+        catalog: makes one of streams, to tell which tasks a board has.
         indexed: whether a record counts as known by its file's size and times; else by every byte of it.
     """
     keys = default_style().keys
@@ -96,12 +98,11 @@ def update(
         ]
         boards = list(zip(folders, indexes, strict=True))
         found = load_boards(boards, leaderboards=leaderboards, summaries=summaries, keys=keys, catalog=catalog)
-        kept = [(folder, one) for folder, one in zip(folders, found, strict=True) if one.board]
-        texts = mapped(lambda pair: _text(*pair, leaderboards, summaries, plugins), kept, least=_WORTH_A_PROCESS)
-        made = dict(zip((folder for folder, _ in kept), texts, strict=True))
+        pairs = list(zip(folders, found, strict=True))
+        texts = mapped(lambda pair: _text(*pair, leaderboards, summaries, plugins), pairs, least=_WORTH_A_PROCESS)
         updates = [
-            _update_one(leaderboards / f"{folder.name}.md", folder, one.problems, new=made.get(folder), write=write)
-            for folder, one in zip(folders, found, strict=True)
+            _update_one(leaderboards / f"{folder.name}.md", folder, one.problems, new=text, write=write)
+            for (folder, one), text in zip(pairs, texts, strict=True)
         ]
         for one in indexes:
             one.save()
@@ -110,9 +111,10 @@ def update(
 
 def _text(
     folder: Path, found: Found, leaderboards: Path, summaries: Sequence[SummarySpec], plugins: Any
-) -> tuple[str, str]:
-    """A board's file as it is, and as it should be."""
-    assert found.board
+) -> tuple[str, str] | None:
+    """A board's file as it is, and as it should be; None of a board without records."""
+    if found.board is None:
+        return None
     old = _read(leaderboards / f"{folder.name}.md")
     return old, board_text(folder.name, found.board, found.entries, old=old, summaries=summaries, plugins=plugins)
 

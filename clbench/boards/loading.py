@@ -10,9 +10,9 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clbench.base.errors import ClbenchError, RecordError
 from clbench.base.forked import mapped
@@ -26,8 +26,9 @@ from clbench.boards.values import Bounds, Values
 from clbench.metrics.summaries import SummarySpec
 from clbench.runs.boardcopy.common import BOARD_FILE
 from clbench.runs.record import Board, Record, read_record, slug
-from clbench.spec.stream import resolve
-from clbench.spec.taskfiles import Catalog
+
+if TYPE_CHECKING:
+    from clbench.spec.taskfiles import Catalog
 
 _WORTH_A_PROCESS = 16  # records, of about 2 ms each
 
@@ -101,6 +102,8 @@ def judge(path: Path, *, leaderboards: Path) -> Record | str:
 
 def known_tasks(board: Board, catalog: Catalog) -> frozenset[str] | None:
     """The tasks of a board whose stream is installed as it was; None for other streams."""
+    from clbench.spec.stream import resolve
+
     try:
         loaded = catalog.stream(board.stream)
         plan = resolve(loaded.stream, tasks=loaded.tasks, base_dir=loaded.base_dir, variant=board.variant)
@@ -122,7 +125,7 @@ def load_boards(
     leaderboards: Path,
     summaries: Sequence[SummarySpec],
     keys: Sequence[str],
-    catalog: Catalog | None = None,
+    catalog: Callable[[], Catalog] | None = None,
 ) -> list[Found]:
     """What boards are made of; only records that their indexes do not know are read.
 
@@ -131,8 +134,9 @@ def load_boards(
         leaderboards: above them.
         summaries: functions of R.
         keys: of the boards' columns.
-        catalog: of streams, to tell which tasks a board has.
+        catalog: makes one of streams, to tell which tasks a board has; asked beside the reading, as it takes its time.
     """
+    catalog = cache(catalog) if catalog else None
     readers = [
         _Reader(folder, leaderboards, Values(summaries), tuple(keys), index, stamp_of(shared), _hash(shared))
         for folder, index in boards
@@ -140,8 +144,7 @@ def load_boards(
     ]
     _take(readers, bounds=True)
     for one in readers:
-        kept, _ = admit(one.entries)
-        one.values = Values(summaries, kept)
+        one.values = Values(summaries, admit(one.entries)[0])
     _take(readers, bounds=False, meanwhile=lambda: [one.look_up(catalog) for one in readers])
     return [one.found(catalog) for one in readers]
 
@@ -200,19 +203,19 @@ class _Reader:
         self.index.put(made, self.stamps[made.path], content)
         self.known[made.path] = made
 
-    def look_up(self, catalog: Catalog | None) -> None:
+    def look_up(self, catalog: Callable[[], Catalog] | None) -> None:
         """Have the tasks of the first file's board at hand, which is that of all others as a rule."""
         with contextlib.suppress(RecordError):
             for name in [*self.stamps][:1]:
                 self._tasks(name, catalog)
 
-    def _tasks(self, name: str, catalog: Catalog | None) -> frozenset[str] | None:
+    def _tasks(self, name: str, catalog: Callable[[], Catalog] | None) -> frozenset[str] | None:
         """See `known_tasks`."""
         if name not in self.tasks:
-            self.tasks[name] = known_tasks(read_record(self.folder / name).board, catalog) if catalog else None
+            self.tasks[name] = known_tasks(read_record(self.folder / name).board, catalog()) if catalog else None
         return self.tasks[name]
 
-    def found(self, catalog: Catalog | None) -> Found:
+    def found(self, catalog: Callable[[], Catalog] | None) -> Found:
         """All files together, when all are known."""
         self.index.keep_only({*self.stamps})
         problems = {one.path: one.problem for one in self.known.values() if one.problem}

@@ -92,7 +92,7 @@ def _table(records: Path, leaderboards: Path, known: Registry, metrics: Sequence
         summaries=summaries,
         keys=tuple(keys),
         index=Index(),
-        catalog=known.catalog(),
+        catalog=known.catalog,
     )
     return board_table(records.name, found.entries, style=style, summaries=summaries, metrics=metrics)
 
@@ -119,7 +119,7 @@ def _update(
         board=board,
         write=not check,
         plugins=known.plugins,
-        catalog=known.catalog(),
+        catalog=known.catalog,
     )
     if json:
         output.print_json([_json(one, folder, known, metrics) for one in updates])

@@ -224,7 +224,7 @@ def renew(board: str, leaderboards_dir: Path, registry: Registry) -> leaderboard
         summaries=registry.summary_specs(),
         board=board,
         plugins=registry.plugins,
-        catalog=registry.catalog(),
+        catalog=registry.catalog,
         indexed=True,
     )
     return done

@@ -179,7 +179,7 @@ def print_board(name: str, *, leaderboards_dir: Path) -> None:
         summaries=summaries,
         keys=style.keys,
         index=Index.open(leaderboards_dir, board=name, code=identity(summaries, style.keys)),
-        catalog=registry().catalog(),
+        catalog=registry().catalog,
     )
     rows = board_rows(loaded.entries, style=style, summaries=summaries)
     shown = [heading for heading in rows[0] if heading in _TERMINAL] if rows else []
