@@ -124,6 +124,7 @@ def documented(call: Call, *, like: Callable[..., Any], wording: type[Wording]) 
     said = "\n".join(f"        {name}: {option.help}" for name, option in named.items())
     call.__name__, call.__qualname__, call.__module__ = like.__name__, like.__qualname__, like.__module__
     call.__doc__ = (like.__doc__ or "").replace("        OPTIONS", said)
+    wording.model_rebuild()  # a model that is built when it is needed has no signature before
     own, result = inspect.signature(like, eval_str=True), inspect.signature(like).return_annotation
     fields = inspect.signature(wording, eval_str=True).parameters.values()
     parameters = [*list(own.parameters.values())[1:], *(one.replace(annotation=_plain(one)) for one in fields)]
