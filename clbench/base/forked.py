@@ -97,7 +97,8 @@ def begin(work: Callable[[Connection], None]) -> tuple[BaseProcess, Connection]:
     """Begin a process, which ends with this one.
 
     Args:
-        work: what it does, given where it tells of it. An error ends it without a word: who does its work again hears.
+        work: what it does, given where it tells of it. An error, or an interrupt that this process hears, too, ends it
+            without a word: who does its work again hears.
 
     Returns:
         The process, and where it is heard; `EOFError` there where it has ended.
@@ -105,7 +106,7 @@ def begin(work: Callable[[Connection], None]) -> tuple[BaseProcess, Connection]:
     ours, theirs = multiprocessing.Pipe(duplex=False)
 
     def quietly() -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, KeyboardInterrupt):
             work(theirs)
 
     process = multiprocessing.get_context("fork").Process(target=quietly, daemon=True)

@@ -205,9 +205,9 @@ class _Reader:
 
     def look_up(self, catalog: Callable[[], Catalog] | None) -> None:
         """Have the tasks of the first file's board at hand, which is that of all others as a rule."""
-        with contextlib.suppress(RecordError):
-            for name in [*self.stamps][:1]:
-                self._tasks(name, catalog)
+        if (first := next(iter(self.stamps), None)) is not None:
+            with contextlib.suppress(RecordError):
+                self._tasks(first, catalog)
 
     def _tasks(self, name: str, catalog: Callable[[], Catalog] | None) -> frozenset[str] | None:
         """See `known_tasks`."""

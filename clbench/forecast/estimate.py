@@ -93,8 +93,8 @@ def estimate(config: RunConfig) -> Estimate:
     vocabulary = model.get_input_embeddings().weight.shape[0]
     rows, width = min(config.runtime.micro_batch or ROWS, protocol.global_batch), max(one.width for one in sizes)
     passed = max(width, min(rows * width, config.runtime.micro_tokens or MANY_TOKENS))
-    how = {"recomputed": config.runtime.gradient_checkpointing, "half": protocol.precision == "bf16"}
-    token = memory.costs(model, width=width, **how)
+    recomputed, half = config.runtime.gradient_checkpointing, protocol.precision == "bf16"
+    token = memory.costs(model, width=width, recomputed=recomputed, half=half)
     longest = max(one.longest for one in sizes) + 1
     limit = protocol.max_answer_tokens
     trained = 0 if regime == "frozen" else 1

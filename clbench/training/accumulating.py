@@ -59,11 +59,8 @@ class Accumulator:
     def make_room(self, encoded: Sequence[Encoded]) -> None:
         """Plan for texts as long as these."""
         width = max((len(one.ids) for one in encoded), default=1)
-        how = {
-            "recomputed": self.batching.runtime.gradient_checkpointing,
-            "half": self.batching.protocol.precision == "bf16",
-        }
-        self.room = memory.room(self.run.model, self.run.device, width=width, **how)
+        recomputed, half = self.batching.runtime.gradient_checkpointing, self.batching.protocol.precision == "bf16"
+        self.room = memory.room(self.run.model, self.run.device, width=width, recomputed=recomputed, half=half)
 
     def gradient(self, step: Sequence[Encoded]) -> torch.Tensor:
         """Leave a step's gradient in the model; where memory is not enough, by smaller passes from here on.

@@ -36,13 +36,23 @@ def test_many_things_are_shared_out(number, least, processes, monkeypatch):
     assert len(begun) + 1 == processes
 
 
-def test_others_are_at_work_while_this_process_does_something_else():
-    here = os.getpid()
-    first = mapped(lambda _: os.getpid(), range(8), least=2, meanwhile=lambda: time.sleep(0.5))
-    assert here not in first
+def test_others_are_at_work_while_this_process_does_something_else(tmp_path):
+    here, end = os.getpid(), time.monotonic() + 60
+
+    def touch(one: int) -> int:
+        (tmp_path / str(one)).touch()
+        return os.getpid()
+
+    def wait() -> None:
+        while len([*tmp_path.iterdir()]) < 8 and time.monotonic() < end:
+            time.sleep(0.01)
+
+    assert here not in mapped(touch, range(8), least=2, meanwhile=wait)
+
+
+def test_a_plain_loop_comes_after_it():
     told = []
-    assert mapped(lambda one: one, [1], least=2, meanwhile=lambda: told.append(1)) == [1]
-    assert told == [1]
+    assert mapped(lambda one: (one, *told), [1], least=2, meanwhile=lambda: told.append(2)) == [(1, 2)]
 
 
 def test_each_number_is_taken_once():
@@ -61,6 +71,18 @@ def test_what_is_wrong_is_raised_here_alone(capfd):
 
     with pytest.raises(ValueError, match="five"):
         mapped(fails, range(8), least=2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_interrupt_is_heard_here_alone(capfd):
+    here = os.getpid()
+
+    def interrupted(one: int) -> int:
+        if os.getpid() != here:
+            raise KeyboardInterrupt
+        return one
+
+    assert mapped(interrupted, range(8), least=2) == list(range(8))
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,7 +1,8 @@
 """What must hold on a GPU, by one command (`tox -e gpu`); without one, the same tests run on the CPU for one method.
 
 Every method makes two steps a task in fp32 and bf16, is killed and taken up, and passes the conformance kit; one
-process of a launcher is as none. Bitwise where torch's deterministic algorithms reach, else losses within `BOUND`.
+process of a launcher is as none; gradients are numbers at the lengths that cuDNN's attention failed at. Bitwise where
+torch's deterministic algorithms reach, else losses within `BOUND`.
 """
 
 import contextlib
@@ -15,11 +16,17 @@ from pathlib import Path
 import pytest
 import small
 import torch
+from transformers import DynamicCache
 
 from clbench.base.errors import PluginError
+from clbench.data.batches import collate, left_pad
+from clbench.data.tokenising import Encoded
 from clbench.engine.runner import Runner
+from clbench.evaluation.likelihood import read_on
+from clbench.models.bearing import packed
 from clbench.plugins.registry import registry
 from clbench.runs.copying import Room
+from clbench.training.losses import forward
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA begins
 
@@ -127,6 +134,52 @@ def test_the_conformance_kit(method, monkeypatch):
     except PluginError as error:
         pytest.skip(str(error))
     assert [f"{one.name}: {one.reason}" for one in outcomes if one.status == "failed"] == []
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    """A model in whose attention some rows of logits are very low: where cuDNN's gradients were NaN behind a mask."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2, "num_attention_heads": 4}
+    model = LlamaForCausalLM(LlamaConfig(**shape, vocab_size=512)).to(DEVICE)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.q_proj.weight.mul_(20)
+            layer.self_attn.k_proj.weight.mul_(20)
+    return model
+
+
+def texts(width):
+    """Of which the longest makes rows of a width, and the others are padded."""
+    made = torch.Generator().manual_seed(width)
+    lengths = (width, width - 37, 9)
+    return [Encoded(tuple(torch.randint(2, 512, (n,), generator=made).tolist()), 8) for n in lengths]
+
+
+@pytest.mark.parametrize("packing", [False, True], ids=["padded", "packed"])
+@pytest.mark.parametrize("width", [64, 192, 320])
+def test_training_gives_numbers_at_lengths_of_64_modulo_128(sharp, width, packing):
+    (packed.install if packing else packed.remove)(sharp)
+    batch = collate(texts(width), pad=0, device=DEVICE, packed=packing)
+    sharp.zero_grad()
+    with torch.autocast(DEVICE, dtype=torch.bfloat16):
+        loss = forward(sharp.train(), batch).loss(batch["targets"])
+    loss.backward()
+    assert loss.isfinite()
+    assert [name for name, one in sharp.named_parameters() if not one.grad.isfinite().all()] == []
+    assert all(one.grad.any() for one in sharp.model.layers.parameters())
+
+
+@pytest.mark.parametrize("width", [64, 192, 320])
+def test_prompts_behind_padding_give_numbers_at_such_lengths(sharp, width):
+    packed.remove(sharp)
+    ids, mask = (one.to(DEVICE) for one in left_pad([one.ids for one in texts(width)], pad=0))
+    ends = torch.arange(1, 4, device=DEVICE) * width - 1
+    with torch.inference_mode(), torch.autocast(DEVICE, dtype=torch.bfloat16):
+        logits = read_on(sharp.eval(), ids, mask, DynamicCache(config=sharp.config), places=ends).logits
+    assert logits.isfinite().all()
 
 
 def test_a_copy_in_main_memory_is_the_state_when_it_was_made():

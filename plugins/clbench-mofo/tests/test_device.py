@@ -47,7 +47,8 @@ def _here():
             assert kernels.triton.knobs.runtime.interpret, "triton was imported before tests/small.py"
             once = interpreter._patch_lang  # a third of the time otherwise
             patch.setattr(interpreter, "_patch_lang", cache(lambda fn: scopes.append(once(fn)) or Patched(scopes[-1])))
-            patch.setattr(interpreter.InterpreterBuilder, "create_fma", rounded_once)
+            if not hasattr(getattr(interpreter, "_interpreter", None), "fma_fp32"):
+                patch.setattr(interpreter.InterpreterBuilder, "create_fma", rounded_once)
             patch.setattr(torch, "_foreach_sqrt", lambda some: [nearest_root(one) for one in some])
             patch.setattr(torch.Tensor, "sqrt", nearest_root)
             patch.setattr(fast, "DEVICES", ("cpu",))
